@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef MEM_PAUSE_H
+#define MEM_PAUSE_H
+
+/*
+ * Stops every thread of a process (PTRACE_SEIZE, PTRACE_INTERRUPT) and lets every one go on as it
+ * was: a running one runs, one stopped by SIGSTOP stays stopped, a signal that arrived meanwhile is
+ * delivered. Nothing is written to the process; were we killed at any instant, the kernel itself
+ * detaches and resumes it.
+ *
+ * ptrace binds the tracee to the thread that seized it: begin and end are called from one thread.
+ * Others may read the memory meanwhile.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct pause;
+
+struct pause_thread {
+	pid_t tid;
+	/** The thread pointer (what pthread_self() returns in glibc); 0 when it could not be read. */
+	addr_t pthread_at;
+};
+
+/**
+ * Stops all threads of @a pid, those that appear meanwhile too. On failure everything is resumed.
+ * ERROR_GONE when the process ends meanwhile, ERROR_INTERRUPTED when a signal asked us to stop,
+ * the sentences of process_refusal() and process_check() where ptrace is refused, ERROR_FAILED when
+ * a thread does not stop within a few seconds (uninterruptible sleep) with its id and wait channel.
+ */
+MUST_USE struct error *pause_begin(pid_t pid, struct pause **ret);
+
+/**
+ * Resumes all threads, frees the pause and sets *@a pause to NULL (which it may be already).
+ * @return how long the process stood still, from the first thread stopped to the last resumed, in
+ * nanoseconds. Cannot fail: a thread that ended meanwhile needs no resuming.
+ */
+uint64_t pause_end(struct pause **pause);
+#define _cleanup_pause_ CLEANUP(pause_cleanup)
+void pause_cleanup(struct pause **pause);
+
+/** The stopped threads; lives until pause_end(). */
+const struct pause_thread *pause_threads(const struct pause *pause, size_t *ret_count);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef MEM_PROCESS_H
+#define MEM_PROCESS_H
+
+/*
+ * What /proc tells about a process before it is touched: whether it can be inspected at all (and if
+ * not, the sentence that says why and what to do), its threads, its memory, its command line.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+struct process_status {
+	pid_t pid;
+	/** The state letter of /proc/PID/stat: R S D T t Z X I. */
+	char state;
+	bool kernel_thread;
+	/** 0 when nobody traces it. */
+	pid_t tracer_pid;
+	uid_t uid;
+	/** Start time in clock ticks after boot: with the pid it names a process for good. */
+	uint64_t start_ticks;
+	/** In bytes. */
+	uint64_t rss_bytes;
+	uint64_t vss_bytes;
+	size_t thread_count;
+	char comm[32];
+};
+
+/** ERROR_GONE, with "no process N" in its message, when there is none. */
+MUST_USE struct error *process_status_read(pid_t pid, struct process_status *ret);
+
+/**
+ * Fails with the reason and the fix when @a pid cannot be inspected: no such process, a zombie, a
+ * kernel thread, a thread of another process (names the process), traced by somebody (names the tracer),
+ * ourselves, a 32-bit or foreign-architecture program (ERROR_UNSUPPORTED for the last two and for
+ * kernel threads and zombies).
+ */
+MUST_USE struct error *process_check(pid_t pid);
+
+/** The thread ids now under /proc/PID/task; *@a ret_tids is freed by the caller. */
+MUST_USE struct error *process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count);
+
+/** The arguments as one NUL-separated block of *@a ret_bytes bytes, freed by the caller. */
+MUST_USE struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes);
+
+/** The thread's name (comm) into @a into of @a bytes; "" when it has ended. */
+void process_thread_name(pid_t pid, pid_t tid, char *into, size_t bytes);
+
+/**
+ * EPERM from ptrace or process_vm_readv in words: whose process it is, kernel.yama.ptrace_scope,
+ * the missing CAP_SYS_PTRACE, a process that made itself undumpable; each with the fix.
+ */
+MUST_USE struct error *process_refusal(pid_t pid);
+
+#endif

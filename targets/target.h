@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TARGETS_TARGET_H
+#define TARGETS_TARGET_H
+
+/*
+ * SEAM 4: an inspected runtime. An adapter recognises its runtime in a process, checks everything it
+ * needs to know up front in open(), and reports a heap into a sink. It does not stop the process,
+ * print, or retry: session.c does.
+ *
+ * open() runs while the process runs and reads no heap; walk() and facts() run while it is paused.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "debug/module.h"
+#include "heap/sink.h"
+#include "mem/maps.h"
+#include "mem/source.h"
+
+/** What an adapter may look at; outlives the target. */
+struct target_process {
+	struct mem_source *source;
+	struct module_list *modules;
+	/** Mappings at the moment of open(); a walk asks the source for those of its own moment. */
+	const struct maps *maps;
+};
+
+struct target;
+
+/** A moment's state that makes numbers wrong, found by a walk. */
+struct target_verdict {
+	/** The numbers agree with each other. */
+	bool consistent;
+	/** Why not: "a collection was under way", "list of generation 0 torn at 0x..."; "" if
+	 *  consistent. */
+	char reason[160];
+};
+
+struct target_thread {
+	/** pthread_self() of the thread, and its kernel id where the runtime knows it, else 0. */
+	addr_t pthread_at;
+	pid_t tid;
+	bool holds_gil;
+	/** Index of the interpreter it belongs to. */
+	uint32_t interpreter;
+};
+
+enum { TARGET_GENERATIONS_MAX = 8 };
+
+/** The facts of `info`. -1 where the runtime does not tell. */
+struct target_facts {
+	uint32_t interpreter_count;
+	struct target_thread *threads;
+	size_t thread_count;
+	int64_t gc_enabled;
+	int64_t gc_debug;
+	uint32_t generation_count;
+	int64_t thresholds[TARGET_GENERATIONS_MAX];
+	int64_t counts[TARGET_GENERATIONS_MAX];
+	/** Objects in gc.garbage, and frozen by gc.freeze(). */
+	int64_t garbage_count;
+	int64_t frozen_count;
+	/** The runtime's own sum of reference counts, debug builds only. */
+	int64_t ref_total;
+};
+
+struct target_ops {
+	/** As in the JSON: "cpython". */
+	const char *name;
+	/**
+	 * Whether this runtime is in the process; cheap, reads no debug information. *@a ret_sure is
+	 * 0 (not here) to 100; @a why_not (of @a why_bytes) tells why it is 0.
+	 */
+	struct error *(*probe)(const struct target_process *process, int *ret_sure, char *why_not,
+			       size_t why_bytes);
+	struct error *(*open)(const struct target_process *process, struct target **ret);
+	/**
+	 * Reports every object into @a sink, with up to @a thread_count threads. *@a ret says whether
+	 * the moment was a consistent one; the numbers in the sink are the best there are then.
+	 * @a thorough spends more to tell a torn heap from one that only looks so: for all walks
+	 * after a first inconsistent one.
+	 */
+	struct error *(*walk)(struct target *target, struct heap_sink *sink, unsigned thread_count,
+			      bool thorough, struct target_verdict *ret);
+	struct error *(*facts)(struct target *target, struct target_facts *ret);
+	void (*close)(struct target *target);
+};
+
+/** Adapters embed this as their first member. */
+struct target {
+	const struct target_ops *ops;
+	/** "3.11.2"; owned by the target. */
+	const char *version;
+	/** "release" or "debug". */
+	const char *build;
+	/** The file the layouts came from; owned by the target. */
+	const char *debug_info;
+};
+
+/** The table of adapters, ended by NULL. */
+extern const struct target_ops *const target_adapters[];
+
+/**
+ * Asks all adapters and opens the surest. ERROR_UNSUPPORTED with every adapter's reason when none
+ * knows the process.
+ */
+MUST_USE struct error *target_open(const struct target_process *process, struct target **ret);
+
+/** Takes NULL. */
+void target_close(struct target *target);
+
+void target_facts_deinit(struct target_facts *facts);
+
+#endif
