@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SESSION_H
+#define SESSION_H
+
+/*
+ * Composition root: one inspected process, from the words of the user to something that can be
+ * asked. Opens the memory, the modules and the adapter while the process runs; stops it only for a
+ * look, and again when the look fell on a bad moment. Prints nothing.
+ */
+
+#include <sys/types.h>
+
+#include "heap/counter.h"
+#include "targets/target.h"
+#include "ui/report.h"
+
+struct session;
+
+struct session_options {
+	/** How often a process is stopped at most for one look; 0 takes the default (64). */
+	unsigned stops_max;
+	/** Threads of ours that walk; 0 takes the number of processors. */
+	unsigned threads;
+};
+
+/** One look at the process: how it went. */
+struct session_look {
+	/** How long the process stood still: in the stop that counted, and in all of them. */
+	uint64_t pause_ns;
+	uint64_t pause_total_ns;
+	/** 1 when the first moment was a consistent one. */
+	unsigned stops;
+	bool consistent;
+	/** Why the last stop was not consistent; "" otherwise. */
+	char reason[160];
+};
+
+/** Checks that @a pid can be inspected and opens everything that is needed; does not stop it. */
+MUST_USE struct error *session_open(pid_t pid, const struct session_options *options,
+				    struct session **ret);
+
+/** Takes NULL. */
+void session_close(struct session *session);
+
+pid_t session_pid(const struct session *session);
+
+/** Fills the head of a report: process, runtime, and, unless NULL, how @a look went and what @a census
+ *  could not read. Pointers live as long as session and look. */
+void session_head(const struct session *session, const char *verb, const struct session_look *look,
+		  const struct census *census, struct report_head *ret);
+
+/** Stops the process, counts every object, lets it go. */
+MUST_USE struct error *session_census(struct session *session, struct session_look *look,
+				      struct census *ret);
+
+/** Stops the process briefly, reads the facts of `info`, lets it go. Threads come with their kernel
+ *  ids. */
+MUST_USE struct error *session_facts(struct session *session, struct session_look *look,
+				     struct target_facts *ret);
+
+#endif
