@@ -12,6 +12,7 @@
 
 #include "heap/counter.h"
 #include "targets/target.h"
+#include "ui/inspected.h"
 #include "ui/report.h"
 
 struct session;
@@ -21,18 +22,6 @@ struct session_options {
 	unsigned stops_max;
 	/** Threads of ours that walk; 0 takes the number of processors. */
 	unsigned threads;
-};
-
-/** One look at the process: how it went. */
-struct session_look {
-	/** How long the process stood still: in the stop that counted, and in all of them. */
-	uint64_t pause_ns;
-	uint64_t pause_total_ns;
-	/** 1 when the first moment was a consistent one. */
-	unsigned stops;
-	bool consistent;
-	/** Why the last stop was not consistent; "" otherwise. */
-	char reason[160];
 };
 
 /** Checks that @a pid can be inspected and opens everything that is needed; does not stop it. */
