@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the end-to-end tests. tests/README.md tells how to use them."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from support import interpreters
+from support.target import Target
+
+REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+class Leakinspect:
+    """The program under test. Its cache and its history lie in a folder of this test run."""
+
+    def __init__(self, folder):
+        self.path = os.path.abspath(os.environ.get("LEAKINSPECT")
+                                    or os.path.join(REPOSITORY, "build", "leakinspect"))
+        self.home = str(folder)
+        self.cache = os.path.join(self.home, "cache")
+
+    def environment(self, extra=None):
+        """Environment for running it; the values of @a extra that are None are taken away."""
+        env = dict(os.environ, HOME=self.home, XDG_CACHE_HOME=self.cache,
+                   XDG_STATE_HOME=os.path.join(self.home, "state"),
+                   XDG_DATA_HOME=os.path.join(self.home, "data"), NO_COLOR="1", **(extra or {}))
+        return {key: value for key, value in env.items() if value is not None}
+
+    def run(self, *args, env=None, timeout=120, **options):
+        """Runs it and returns the subprocess.CompletedProcess with text, whatever its status."""
+        options.setdefault("stdin", subprocess.DEVNULL)
+        if "input" in options:
+            del options["stdin"]
+        return subprocess.run([self.path, *map(str, args)], capture_output=True, text=True,
+                              env=self.environment(env), timeout=timeout, check=False, **options)
+
+    def start(self, *args, env=None, **options):
+        """Starts it and returns the subprocess.Popen."""
+        return subprocess.Popen([self.path, *map(str, args)], env=self.environment(env), **options)
+
+    def __call__(self, verb, *args, **options):
+        """Runs a verb that must succeed and returns its JSON document."""
+        done = self.run(verb, "--json", *args, **options)
+        assert done.returncode == 0, "leakinspect %s: status %d\n%s" % (
+            verb, done.returncode, done.stderr)
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="session")
+def leakinspect(tmp_path_factory):
+    """leakinspect("types", pid) -> the JSON document; leakinspect.run(...) -> everything."""
+    program = Leakinspect(tmp_path_factory.mktemp("home"))
+    assert os.access(program.path, os.X_OK), "%s is not built: run make" % program.path
+    return program
+
+
+def _usable(interpreter, tmp_path_factory):
+    """The interpreter, or a skipped test, or a failed one where all interpreters must be there."""
+    if interpreter.missing:
+        if interpreters.all_required():
+            pytest.fail(interpreter.missing, pytrace=False)
+        pytest.skip(interpreter.missing)
+    if interpreter.name == "embed3.11" and not interpreter.command:
+        interpreters.build_embedded(str(tmp_path_factory.mktemp("embed")))
+    return interpreter
+
+
+@pytest.fixture(params=[interpreter.name for interpreter in interpreters.discover()])
+def interpreter(request, tmp_path_factory):
+    """Every interpreter in turn. A test may narrow the choice with
+    @pytest.mark.parametrize("interpreter", [names], indirect=True)."""
+    return _usable(interpreters.find(request.param), tmp_path_factory)
+
+
+@pytest.fixture
+def debian_python(tmp_path_factory):
+    """Debian's /usr/bin/python3.11, for tests where one interpreter is as good as all."""
+    return _usable(interpreters.find("python3.11-debian"), tmp_path_factory)
+
+
+@pytest.fixture
+def debug_python(tmp_path_factory):
+    """Debian's debug build, /usr/bin/python3.11d."""
+    return _usable(interpreters.find("python3.11d-debian"), tmp_path_factory)
+
+
+@pytest.fixture
+def start():
+    """start(program, interpreter, args=(), env=None) -> Target, stopped when the test ends."""
+    started = []
+
+    def start_target(program, interpreter, args=(), env=None, **options):
+        target = Target(program, interpreter, args, env, **options)
+        started.append(target)
+        return target
+
+    yield start_target
+    for target in started:
+        target.stop()

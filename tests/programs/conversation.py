@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How an inspected program talks with its test: it says "ready", then answers every line of standard
+input with a line, and ends when standard input closes. Nothing else gets to standard output.
+
+While it waits for a line, its heap is the one that the answer to "census" counted, to the object:
+both happen in the same frame of serve(), and neither call makes an object the collector tracks. So
+the read gets its arguments from a tuple that is there already, the collector is off, and what the
+counting itself makes (all of it in _tally) is gone before the answer is written."""
+import gc
+import os
+import signal
+import sys
+from json.encoder import encode_basestring_ascii
+
+# A program nobody talks to ends all the same.
+signal.alarm(600)
+
+_channel = os.dup(1)
+_null = os.open(os.devnull, os.O_WRONLY)
+os.dup2(_null, 1)
+
+_module_of = type.__dict__["__module__"].__get__
+_name_of = type.__dict__.get("__qualname__", type.__dict__["__name__"]).__get__
+_old_style = None
+if sys.version_info[0] == 2:
+    class _Old:
+        pass
+    # Instances of old-style classes are all of one type; they count under their class.
+    _old_style = type(_Old())
+    # read() with arguments makes a tuple of them for the time of the call in Python 2.
+    _read, _read_arguments = sys.stdin.readline, ()
+else:
+    _read, _read_arguments = os.read, (0, 1 << 16)
+
+
+def type_name(kind):
+    """The type's name as a report shows it: module.qualname, bare for builtins."""
+    if isinstance(kind, type):
+        module, name = _module_of(kind), _name_of(kind)
+    else:
+        module, name = kind.__module__, kind.__name__
+    if not isinstance(module, str) or module in ("builtins", "__builtin__"):
+        return name
+    return module + "." + name
+
+
+def _tally(objects):
+    """JSON of {type name: [count, sum of sys.getsizeof]}."""
+    rows = {}
+    old_style, sizes = _old_style, sys.getsizeof
+    for thing in objects:
+        kind = type(thing)
+        if kind is old_style:
+            kind = thing.__class__
+        name = type_name(kind)
+        # An own __sizeof__ may say anything or fail: it is not asked.
+        if "__sizeof__" in getattr(kind, "__dict__", ()) and kind.__flags__ & 1 << 9:
+            size = 0
+        else:
+            size = sizes(thing, 0)
+        count, total = rows.get(name, (0, 0))
+        rows[name] = (count + 1, total + size)
+    return "{%s}" % ", ".join(["%s: [%d, %d]" % (encode_basestring_ascii(name), count, size)
+                               for name, (count, size) in sorted(rows.items())])
+
+
+def say(line):
+    """Writes a line to the test."""
+    data = (line + "\n").encode()
+    while data:
+        data = data[os.write(_channel, data):]
+
+
+def serve(answers=None, ready="", collector=False):
+    """Says ready and answers lines: the first word names the function in @a answers, the other
+    words are its arguments, what it returns is the answer ("ok" for None). "census" is answered
+    here. The collector is switched off unless @a collector."""
+    answers = answers or {}
+    get_objects, read, read_arguments = gc.get_objects, _read, _read_arguments
+    if not collector:
+        gc.collect()
+        gc.disable()
+    # The first run of everything may fill a cache somewhere: it is done before anybody looks.
+    objects = get_objects()
+    answer = _tally(objects)
+    objects = line = None
+    say("ready " + ready)
+    while True:
+        line = read(*read_arguments)
+        if not line:
+            break
+        if line.strip() == b"census":
+            objects = get_objects()
+            answer = _tally(objects)
+            objects = None
+        else:
+            answer = _answer(answers, line)
+        say(answer)
+        answer = line = None
+
+
+def _answer(answers, line):
+    words = line.decode().split()
+    answer = answers[words[0]](*words[1:])
+    return "ok" if answer is None else str(answer)
