@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "targets/cpython/layout.h"
+
+#include <stdio.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+
+struct field_row {
+	size_t slot;
+	bool required;
+	const char *where;
+};
+
+struct variable_row {
+	size_t slot;
+	const char *name;
+	const char *type;
+};
+
+static const struct field_row field_rows[] = {
+#define X(name, required, where) {offsetof(struct py_layout, f.name), required, where},
+	PY_FIELDS(X)
+#undef X
+};
+
+static const struct field_row size_rows[] = {
+#define X(name, required, types) {offsetof(struct py_layout, size.name), required, types},
+	PY_SIZES(X)
+#undef X
+};
+
+static const struct variable_row variable_rows[] = {
+#define X(name, variable, type) {offsetof(struct py_layout, var.name), variable, type},
+	PY_VARIABLES(X)
+#undef X
+};
+
+enum { NAME_CHARS_MAX = 64 };
+
+// The next alternative of "a:b|c:d": copies "a" and "b", returns what follows or NULL.
+static const char *layout_split(const char *where, char *type, char *path)
+{
+	const char *bar = strchrnul(where, '|');
+	const char *colon = memchr(where, ':', (size_t)(bar - where));
+	const char *type_end = colon ? colon : bar;
+
+	snprintf(type, NAME_CHARS_MAX, "%.*s", (int)(type_end - where), where);
+	path[0] = '\0';
+	if (colon)
+		snprintf(path, NAME_CHARS_MAX, "%.*s", (int)(bar - colon - 1), colon + 1);
+	return *bar ? bar + 1 : NULL;
+}
+
+// Debug information is untrusted: a field must lie within a struct of sane size.
+static bool layout_member_is_sane(const struct layout_member *member)
+{
+	return member->size_bytes <= PY_STRUCT_BYTES_MAX &&
+	       member->offset_bytes <= PY_STRUCT_BYTES_MAX - member->size_bytes &&
+	       member->bit_count <= 31 && member->bit_offset + member->bit_count <= 64;
+}
+
+static struct error *layout_load_field(struct layout_source *source, const char *where,
+				       struct py_field *ret)
+{
+	char type[NAME_CHARS_MAX], path[NAME_CHARS_MAX];
+
+	for (const char *rest = where; rest;) {
+		struct layout_member member;
+		bool present;
+		rest = layout_split(rest, type, path);
+		struct error *error = layout_member(source, type, path, &present, &member);
+		if (error)
+			return error;
+		if (!present)
+			continue;
+		if (!layout_member_is_sane(&member))
+			return error_create(ERROR_UNSUPPORTED,
+					    "%s gives %s.%s an impossible place; is the debug "
+					    "information that of this interpreter?",
+					    source->origin, type, path);
+		*ret = (struct py_field){
+			.offset = member.offset_bytes,
+			.size = member.size_bytes,
+			.element_count = member.element_count,
+			.bit_offset = member.bit_offset,
+			.bit_count = member.bit_count,
+			.present = true,
+			.is_pointer = member.kind == LAYOUT_POINTER,
+		};
+		return NULL;
+	}
+	return NULL;
+}
+
+static struct error *layout_load_size(struct layout_source *source, const char *types,
+				      uint32_t *ret)
+{
+	char type[NAME_CHARS_MAX], path[NAME_CHARS_MAX];
+
+	for (const char *rest = types; rest;) {
+		uint64_t size;
+		bool present;
+		rest = layout_split(rest, type, path);
+		struct error *error = layout_type_size(source, type, &present, &size);
+		if (error)
+			return error;
+		if (!present)
+			continue;
+		if (size == 0 || size > PY_STRUCT_BYTES_MAX)
+			return error_create(ERROR_UNSUPPORTED, "%s gives %s %llu bytes",
+					    source->origin, type, (unsigned long long)size);
+		*ret = (uint32_t)size;
+		return NULL;
+	}
+	return NULL;
+}
+
+static struct error *layout_missing(const struct layout_source *source, const char *what)
+{
+	return error_create(ERROR_UNSUPPORTED,
+			    "%s does not describe %s: this is no build of CPython 2.7 or 3.6 and "
+			    "later that leakinspect knows",
+			    source->origin, what);
+}
+
+static struct error *layout_load_fields(struct layout_source *source, struct py_layout *layout)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(field_rows); i++) {
+		const struct field_row *row = &field_rows[i];
+		struct py_field *field = (struct py_field *)((char *)layout + row->slot);
+		struct error *error = layout_load_field(source, row->where, field);
+		if (error)
+			return error;
+		// Asked about first: without a GIL there are no lists of the collector to read.
+		if (layout->f.object_tid.present)
+			return error_create(
+				ERROR_UNSUPPORTED,
+				"this is a free-threaded build of CPython, which keeps no "
+				"lists of tracked objects; leakinspect reads builds with "
+				"a GIL");
+		if (row->required && !field->present)
+			return layout_missing(source, row->where);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(size_rows); i++) {
+		const struct field_row *row = &size_rows[i];
+		uint32_t *size = (uint32_t *)((char *)layout + row->slot);
+		struct error *error = layout_load_size(source, row->where, size);
+		if (error)
+			return error;
+		if (row->required && *size == 0)
+			return layout_missing(source, row->where);
+	}
+	return NULL;
+}
+
+static struct error *layout_load_variables(struct layout_source *source, struct module *python,
+					   struct py_layout *layout)
+{
+	addr_t bias;
+	struct error *error = module_bias(python, &bias);
+
+	for (size_t i = 0; !error && i < ARRAY_COUNT(variable_rows); i++) {
+		const struct variable_row *row = &variable_rows[i];
+		addr_t *address = (addr_t *)((char *)layout + row->slot);
+		struct layout_variable variable;
+		bool present;
+		error = layout_variable(source, row->name, row->type, &present, &variable);
+		if (!error && present)
+			*address = variable.address + bias;
+	}
+	return error;
+}
+
+// Python 2.7 and some builds of 3.x keep deque in a shared object of its own.
+static struct error *layout_load_collections(struct module_list *modules, struct py_layout *layout)
+{
+	struct {
+		const char *where;
+		struct py_field *field;
+	} const rows[] = {
+		{"dequeobject:leftindex", &layout->f.deque_leftindex},
+		{"dequeobject:len", &layout->f.deque_len},
+		{"BLOCK:data", &layout->f.deque_block_data},
+	};
+
+	for (size_t i = 0; i < modules->count && !layout->f.deque_leftindex.present; i++) {
+		struct module *module = &modules->list[i];
+		const char *slash = strrchr(module->path, '/');
+		struct layout_source *source;
+		if (!slash || strncmp(slash, "/_collections", strlen("/_collections")) != 0)
+			continue;
+		struct error *error = module_layout(module, &source);
+		if (error) {
+			// Without it the sizes of deques lack their blocks, nothing else.
+			error_destroy(error);
+			continue;
+		}
+		for (size_t j = 0; j < ARRAY_COUNT(rows); j++) {
+			error = layout_load_field(source, rows[j].where, rows[j].field);
+			if (error)
+				return error;
+		}
+		error = layout_load_size(source, "BLOCK", &layout->size.deque_block);
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+/*
+ * What the flags of a type mean is in no debug information. Include/object.h: bit 4 is
+ * Py_TPFLAGS_MANAGED_DICT from 3.11 on, where values have a struct of their own; bit 3 is
+ * Py_TPFLAGS_MANAGED_WEAKREF from 3.12 on, where objects can be immortal. Both were other things
+ * in Python 2.
+ */
+static void layout_derive(struct py_layout *layout)
+{
+	layout->is_python2 = layout->f.int_value.present;
+	layout->has_immortals = layout->f.object_refcnt_split.present;
+	if (layout->f.values_values.present)
+		layout->preheader_flags |= 1U << 4;
+	if (layout->has_immortals)
+		layout->preheader_flags |= 1U << 3;
+	layout->gc_refs_shift = layout->f.gc_refs.present && !layout->is_python2 ? 1 : 0;
+	layout->is_debug = layout->var.ref_total != 0 || layout->f.interp_reftotal.present;
+}
+
+struct error *py_layout_load(struct module *python, struct module_list *modules,
+			     struct py_layout *ret)
+{
+	struct layout_source *source;
+	struct error *error = module_layout(python, &source);
+
+	*ret = (struct py_layout){0};
+	if (!error)
+		error = layout_load_fields(source, ret);
+	if (!error)
+		error = layout_load_variables(source, python, ret);
+	if (!error)
+		error = layout_load_collections(modules, ret);
+	if (!error)
+		layout_derive(ret);
+	return error;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TARGETS_CPYTHON_LAYOUT_H
+#define TARGETS_CPYTHON_LAYOUT_H
+
+/*
+ * Every field of CPython's structs that the adapter reads, by name, with where it lies in the
+ * interpreter at hand. Filled once from debug information and checked as untrusted input; afterwards
+ * getters cannot fail. Behaviour follows from which members exist (`present`); what no member tells
+ * (type flags whose bits were given another meaning) is decided in layout.c and nowhere else.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "debug/layout.h"
+#include "debug/module.h"
+
+struct py_field {
+	uint32_t offset;
+	uint32_t size;
+	uint32_t element_count;
+	uint8_t bit_offset;
+	uint8_t bit_count;
+	bool present;
+	bool is_pointer;
+};
+
+/*
+ * X(name, need, where): `need` is R (required) or O (may be absent); `where` lists "type:path"
+ * alternatives, the first present one counts.
+ */
+/* clang-format off */
+#define PY_FIELDS(X) \
+	/* Only in free-threaded builds, which have no lists of the collector. */ \
+	X(object_tid, false, "PyObject:ob_tid") \
+	X(object_refcnt, true, "PyObject:ob_refcnt") \
+	X(object_type, true, "PyObject:ob_type") \
+	/* Only where an object can be immortal (PEP 683). */ \
+	X(object_refcnt_split, false, "PyObject:ob_refcnt_split") \
+	X(var_size, true, "PyVarObject:ob_size") \
+	X(gc_next, true, "PyGC_Head:_gc_next|PyGC_Head:gc.gc_next") \
+	X(gc_prev, true, "PyGC_Head:_gc_prev|PyGC_Head:gc.gc_prev") \
+	X(gc_refs, false, "PyGC_Head:gc.gc_refs") \
+	X(type_name, true, "PyTypeObject:tp_name") \
+	X(type_basicsize, true, "PyTypeObject:tp_basicsize") \
+	X(type_itemsize, true, "PyTypeObject:tp_itemsize") \
+	X(type_flags, true, "PyTypeObject:tp_flags") \
+	X(type_base, true, "PyTypeObject:tp_base") \
+	X(type_dict, true, "PyTypeObject:tp_dict") \
+	X(heaptype_name, true, "PyHeapTypeObject:ht_name") \
+	X(heaptype_qualname, false, "PyHeapTypeObject:ht_qualname") \
+	X(heaptype_cached_keys, false, "PyHeapTypeObject:ht_cached_keys") \
+	/* From 3.3: a keys object of its own, shared between the instances of a class. */ \
+	X(dict_keys, false, "PyDictObject:ma_keys") \
+	X(dict_values, false, "PyDictObject:ma_values") \
+	/* Python 2: one open-addressed table of entries. */ \
+	X(dict_mask, false, "PyDictObject:ma_mask") \
+	X(dict_table, false, "PyDictObject:ma_table") \
+	X(dict_smalltable, false, "PyDictObject:ma_smalltable") \
+	X(keys_refcnt, false, "_dictkeysobject:dk_refcnt") \
+	X(keys_size, false, "_dictkeysobject:dk_size") \
+	X(keys_log2_size, false, "_dictkeysobject:dk_log2_size") \
+	X(keys_log2_index_bytes, false, "_dictkeysobject:dk_log2_index_bytes") \
+	X(keys_kind, false, "_dictkeysobject:dk_kind") \
+	X(keys_usable, false, "_dictkeysobject:dk_usable") \
+	X(keys_nentries, false, "_dictkeysobject:dk_nentries") \
+	X(keys_indices, false, "_dictkeysobject:dk_indices") \
+	/* From 3.11 a struct of its own; before, a bare array of pointers. */ \
+	X(values_values, false, "_dictvalues:values") \
+	X(values_capacity, false, "_dictvalues:capacity") \
+	X(entry_key, true, "PyDictKeyEntry:me_key|PyDictEntry:me_key") \
+	X(entry_value, true, "PyDictKeyEntry:me_value|PyDictEntry:me_value") \
+	X(unicode_entry_key, false, "PyDictUnicodeEntry:me_key") \
+	X(unicode_entry_value, false, "PyDictUnicodeEntry:me_value") \
+	X(list_allocated, true, "PyListObject:allocated") \
+	X(list_items, true, "PyListObject:ob_item") \
+	X(set_mask, true, "PySetObject:mask") \
+	X(set_table, true, "PySetObject:table") \
+	X(set_smalltable, true, "PySetObject:smalltable") \
+	X(ascii_length, false, "PyASCIIObject:length") \
+	X(ascii_kind, false, "PyASCIIObject:state.kind") \
+	X(ascii_compact, false, "PyASCIIObject:state.compact") \
+	X(ascii_ascii, false, "PyASCIIObject:state.ascii") \
+	X(ascii_wstr, false, "PyASCIIObject:wstr") \
+	X(compact_utf8, false, "PyCompactUnicodeObject:utf8") \
+	X(compact_utf8_length, false, "PyCompactUnicodeObject:utf8_length") \
+	X(compact_wstr_length, false, "PyCompactUnicodeObject:wstr_length") \
+	X(unicode_data, false, "PyUnicodeObject:data") \
+	/* Python 2's unicode: an array of Py_UNICODE apart. */ \
+	X(unicode_str, false, "PyUnicodeObject:str") \
+	X(unicode_length, false, "PyUnicodeObject:length") \
+	X(bytes_data, true, "PyBytesObject:ob_sval|PyStringObject:ob_sval") \
+	X(bytearray_alloc, true, "PyByteArrayObject:ob_alloc") \
+	X(long_digits, true, "PyLongObject:long_value.ob_digit|PyLongObject:ob_digit|_longobject:ob_digit") \
+	X(long_tag, false, "PyLongObject:long_value.lv_tag") \
+	/* Python 2 only, as are old-style instances and the blocks of int and float. */ \
+	X(int_value, false, "PyIntObject:ob_ival") \
+	X(instance_class, false, "PyInstanceObject:in_class") \
+	X(class_dict, false, "PyClassObject:cl_dict") \
+	X(class_name, false, "PyClassObject:cl_name") \
+	X(intblock_next, false, "_intblock:next") \
+	X(intblock_objects, false, "_intblock:objects") \
+	X(floatblock_next, false, "_floatblock:next") \
+	X(floatblock_objects, false, "_floatblock:objects") \
+	X(deque_leftindex, false, "dequeobject:leftindex") \
+	X(deque_len, false, "dequeobject:len") \
+	X(deque_block_data, false, "BLOCK:data") \
+	X(pool_count, true, "pool_header:ref.count") \
+	X(pool_freeblock, true, "pool_header:freeblock") \
+	X(pool_szidx, true, "pool_header:szidx") \
+	X(pool_arenaindex, true, "pool_header:arenaindex") \
+	X(pool_nextoffset, true, "pool_header:nextoffset") \
+	X(pool_maxnextoffset, true, "pool_header:maxnextoffset") \
+	X(arena_address, true, "arena_object:address") \
+	X(arena_pool_address, true, "arena_object:pool_address") \
+	X(obmalloc_arenas, false, "_obmalloc_state:mgmt.arenas") \
+	X(obmalloc_maxarenas, false, "_obmalloc_state:mgmt.maxarenas") \
+	X(generation_head, true, "gc_generation:head") \
+	X(generation_threshold, true, "gc_generation:threshold") \
+	X(generation_count, true, "gc_generation:count") \
+	X(gc_enabled, false, "_gc_runtime_state:enabled") \
+	X(gc_debug, false, "_gc_runtime_state:debug") \
+	X(gc_generations, false, "_gc_runtime_state:generations") \
+	X(gc_young, false, "_gc_runtime_state:young") \
+	X(gc_old, false, "_gc_runtime_state:old") \
+	X(gc_permanent, false, "_gc_runtime_state:permanent_generation") \
+	X(gc_collecting, false, "_gc_runtime_state:collecting") \
+	X(gc_garbage, false, "_gc_runtime_state:garbage") \
+	X(interp_next, true, "_is:next") \
+	X(interp_tstate_head, true, "_is:threads.head|_is:tstate_head") \
+	X(interp_sysdict, true, "_is:sysdict") \
+	X(interp_gc, false, "_is:gc") \
+	X(interp_obmalloc, false, "_is:obmalloc") \
+	X(interp_gil, false, "_is:ceval.gil") \
+	X(interp_reftotal, false, "_is:object_state.reftotal") \
+	X(runtime_interpreters, false, "pyruntimestate:interpreters.head") \
+	X(runtime_gc, false, "pyruntimestate:gc") \
+	X(runtime_gil, false, "pyruntimestate:ceval.gil") \
+	X(runtime_finalizing, false, "pyruntimestate:_finalizing|pyruntimestate:finalizing") \
+	X(tstate_next, true, "_ts:next") \
+	X(tstate_thread_id, true, "_ts:thread_id") \
+	X(tstate_native_thread_id, false, "_ts:native_thread_id") \
+	X(gil_last_holder, false, "_gil_runtime_state:last_holder") \
+	X(gil_locked, false, "_gil_runtime_state:locked")
+
+/* X(name, required, types): sizes in bytes, 0 when there is no such type. */
+#define PY_SIZES(X) \
+	X(gc_head, true, "PyGC_Head") \
+	X(type, true, "PyTypeObject") \
+	X(heaptype, true, "PyHeapTypeObject") \
+	X(keys, false, "_dictkeysobject") \
+	X(entry, true, "PyDictKeyEntry|PyDictEntry") \
+	X(unicode_entry, false, "PyDictUnicodeEntry") \
+	X(set_entry, true, "setentry") \
+	X(ascii, false, "PyASCIIObject") \
+	X(compact, false, "PyCompactUnicodeObject") \
+	X(unicode, true, "PyUnicodeObject") \
+	X(py_unicode, false, "Py_UNICODE") \
+	X(intblock, false, "_intblock") \
+	X(floatblock, false, "_floatblock") \
+	X(int_object, false, "PyIntObject") \
+	X(float_object, true, "PyFloatObject") \
+	X(deque_block, false, "BLOCK") \
+	X(digit, true, "digit") \
+	X(pool_header, true, "pool_header") \
+	X(arena, true, "arena_object") \
+	X(generation, true, "gc_generation")
+
+/* X(name, variable, type): addresses in the process, 0 when there is none. */
+#define PY_VARIABLES(X) \
+	X(runtime, "_PyRuntime", NULL) \
+	X(interp_head, "interp_head", "_is") \
+	X(arenas, "arenas", "arena_object") \
+	X(maxarenas, "maxarenas", NULL) \
+	X(obmalloc_main, "obmalloc_state_main", "_obmalloc_state") \
+	X(generations, "generations", "gc_generation") \
+	X(permanent_generation, "permanent_generation", "gc_generation") \
+	X(collecting, "collecting", NULL) \
+	X(gc_enabled, "enabled", NULL) \
+	X(gc_debug, "debug", NULL) \
+	X(gc_garbage, "garbage", NULL) \
+	X(int_blocks, "block_list", "_intblock") \
+	X(float_blocks, "block_list", "_floatblock") \
+	X(gil_last_holder, "gil_last_holder", NULL) \
+	X(gil_locked, "gil_locked", NULL) \
+	X(current_tstate, "_PyThreadState_Current", NULL) \
+	X(finalizing, "_Py_Finalizing", NULL) \
+	X(initialized, "initialized", NULL) \
+	X(ref_total, "_Py_RefTotal", NULL) \
+	X(type_type, "PyType_Type", NULL) \
+	X(set_type, "PySet_Type", NULL) \
+	X(frozenset_type, "PyFrozenSet_Type", NULL) \
+	X(bytearray_type, "PyByteArray_Type", NULL) \
+	X(instance_type, "PyInstance_Type", NULL) \
+	X(int_type, "PyInt_Type", NULL) \
+	X(float_type, "PyFloat_Type", NULL)
+/* clang-format on */
+
+struct py_layout {
+	struct {
+#define X(name, required, where) struct py_field name;
+		PY_FIELDS(X)
+#undef X
+	} f;
+	struct {
+#define X(name, required, types) uint32_t name;
+		PY_SIZES(X)
+#undef X
+	} size;
+	struct {
+#define X(name, variable, type) addr_t name;
+		PY_VARIABLES(X)
+#undef X
+	} var;
+
+	/** Type flags under which two words stand before the collector's head (3.11 and later). */
+	uint64_t preheader_flags;
+	/** Python 3 below 3.8 keeps a "finalized" bit below the collector's reference count. */
+	uint32_t gc_refs_shift;
+	/** Objects can be immortal: their reference count is below 0 as an int32 (PEP 683). */
+	bool has_immortals;
+	bool is_python2;
+	bool is_debug;
+};
+
+/** Bits of tp_flags that mean the same in every version. */
+enum {
+	PY_TYPE_HEAP = 1 << 9,
+	PY_TYPE_READY = 1 << 12,
+	PY_TYPE_GC = 1 << 14,
+	PY_TYPE_LONG = 1 << 24,
+	PY_TYPE_LIST = 1 << 25,
+	PY_TYPE_TUPLE = 1 << 26,
+	PY_TYPE_BYTES = 1 << 27,
+	PY_TYPE_UNICODE = 1 << 28,
+	PY_TYPE_DICT = 1 << 29,
+};
+static const uint64_t PY_TYPE_TYPE = 1U << 31;
+
+/** No struct of CPython's that is read here is larger; what debug information says beyond it is
+ *  refused. */
+enum { PY_STRUCT_BYTES_MAX = 4 << 20 };
+
+/**
+ * Fills *@a ret from the layouts of @a python, and of the modules of @a modules that hold types which
+ * some builds keep in a shared object of their own (_collections). ERROR_UNSUPPORTED when something
+ * required is absent, naming it.
+ */
+MUST_USE struct error *py_layout_load(struct module *python, struct module_list *modules,
+				      struct py_layout *ret);
+
+/** The unsigned value of @a field in a copy of the struct at @a base. */
+static inline uint64_t py_get(const void *base, struct py_field field)
+{
+	const unsigned char *at = (const unsigned char *)base + field.offset;
+	uint64_t value = 0;
+
+	memcpy(&value, at, field.size > sizeof(value) ? sizeof(value) : field.size);
+	if (field.bit_count)
+		value = value >> field.bit_offset & ((1U << field.bit_count) - 1);
+	return value;
+}
+
+/** The same as a signed number. */
+static inline int64_t py_get_signed(const void *base, struct py_field field)
+{
+	uint64_t value = py_get(base, field);
+
+	return field.size == 4 ? (int32_t)value : (int64_t)value;
+}
+
+#endif
