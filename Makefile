@@ -9,10 +9,12 @@
 CC       ?= gcc
 PREFIX   ?= /usr/local
 DESTDIR  ?=
+# Debian's own, where python3-pytest is, whichever python3 comes first on PATH.
 PYTEST   ?= /usr/bin/python3 -m pytest
+# More words for pytest: make e2e PYTEST_ARGS='-k types -x'
+PYTEST_ARGS ?=
 
 VERSION  := 0.1.0
-PACKAGES := libdwarf libelf readline jansson
 
 BUILD    := build
 CFLAGS   ?= -O2 -g
@@ -25,6 +27,9 @@ ifdef SAN
 BUILD    := build-san
 CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS  += -fsanitize=address,undefined
+# A status of its own, so that no test takes a finding for an expected failure.
+export ASAN_OPTIONS  ?= exitcode=99
+export UBSAN_OPTIONS ?= exitcode=99:print_stacktrace=1
 endif
 ifdef DEBUG
 BUILD    := build-debug
@@ -44,9 +49,13 @@ OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY  := $(filter-out $(BUILD)/inspector/main.o,$(OBJECTS))
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
+DEMO     := $(BUILD)/demo/leak_demo.o
+
+# The end-to-end tests, the demo and the benchmark run this one.
+export LEAKINSPECT ?= $(CURDIR)/$(BUILD)/leakinspect
 
 .PHONY: all
-all: $(BUILD)/leakinspect
+all: $(BUILD)/leakinspect ## builds leakinspect (the default)
 
 $(BUILD)/leakinspect: $(OBJECTS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -60,14 +69,80 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
 
 $(BUILD)/tests/%.o: CPPFLAGS += -Itests
 
+# The inspected program has neither sanitizers nor coverage: those are for the one that inspects.
+$(DEMO): demo/leak_demo.c demo/handlers.py
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(if $(WERROR),-Werror) -D_GNU_SOURCE \
+		-DLEAK_DEMO_HANDLERS='"demo/handlers.py"' \
+		-DLEAK_DEMO_HOME="\"$$(pkg-config --variable=prefix python3-embed)\"" \
+		$$(pkg-config --cflags python3-embed) -c -o $@ $<
+
+demo/leak_demo: $(DEMO)
+	$(CC) -o $@ $< $$(pkg-config --libs python3-embed)
+
 .PRECIOUS: $(BUILD)/%.o
 
 -include $(OBJECTS:.o=.d) $(UNIT:%=%.d) $(UNIT_SUPPORT:.o=.d)
 
+# Everything that has objects, for lint's builds with warnings as errors.
+.PHONY: objects
+objects: $(OBJECTS) $(UNIT:%=%.o) $(UNIT_SUPPORT) $(DEMO)
+
+# These install what they need and build what they need, in this order whatever -j says.
+
+.PHONY: demo
+demo: ## starts the leaking service, puts load on it and looks inside; does its own set-up
+	@tests/support/packages.sh build demo
+	@$(MAKE) --no-print-directory all demo/leak_demo
+	@demo/run.sh
+
+.PHONY: test
+test: ## unit tests, then end-to-end tests; does its own set-up; with SAN=1 under sanitizers
+	@tests/support/packages.sh test
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory e2e
+
+.PHONY: lint
+lint: ## format, includes, warnings of gcc and clang, cppcheck; does its own set-up
+	@tests/support/packages.sh lint
+	@MAKE='$(MAKE)' tests/lint/run
+
 .PHONY: unit
-unit: $(UNIT)
+unit: $(UNIT) ## the unit tests alone
 	@set -e; for test in $(UNIT); do ./$$test; done
 
+.PHONY: e2e
+e2e: all demo/leak_demo ## the end-to-end tests alone: make e2e PYTEST_ARGS='-k python2.7'
+	$(PYTEST) -c tests/pytest.ini tests/lint tests/e2e $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: all ## time, pause and memory for 100 k to 10 M objects
+	tests/bench/run
+
+.PHONY: install
+install: all ## into PREFIX (/usr/local) under DESTDIR
+	install -D -m 755 $(BUILD)/leakinspect $(DESTDIR)$(PREFIX)/bin/leakinspect
+	install -D -m 644 inspector/leakinspect.1 $(DESTDIR)$(PREFIX)/share/man/man1/leakinspect.1
+	install -D -m 644 inspector/completion.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/leakinspect
+
+.PHONY: uninstall
+uninstall: ## takes away what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/leakinspect \
+		$(DESTDIR)$(PREFIX)/share/man/man1/leakinspect.1 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/leakinspect
+
 .PHONY: clean
-clean:
-	rm -rf build build-* demo/leak_demo
+clean: ## deletes everything that was built
+	rm -rf build build-* demo/leak_demo compile_commands.json
+
+.PHONY: check-clean
+check-clean: ## fails if a build or a test left a file that git does not know
+	@left=$$(git status --porcelain); [ -z "$$left" ] || { echo "$$left"; exit 1; }
+
+.PHONY: help
+help: ## this table
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r name text; do printf '%-12s %s\n' "$$name" "$$text"; done
+	@echo
+	@sed -n 's/^#   \([A-Z]*=1 .*\)/\1/p' $(firstword $(MAKEFILE_LIST))
