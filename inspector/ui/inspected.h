@@ -47,8 +47,8 @@ struct inspected {
 };
 
 /** Stops the process, counts every object, lets it go. The caller deinits the census. */
-MUST_USE static inline struct error *
-inspected_census(struct inspected *inspected, struct session_look *look, struct census *ret)
+MUST_USE static inline struct error *inspected_census(struct inspected *inspected,
+						      struct session_look *look, struct census *ret)
 {
 	return inspected->ops->census(inspected, look, ret);
 }
@@ -66,6 +66,12 @@ static inline void inspected_head(const struct inspected *inspected, const char 
 				  struct report_head *ret)
 {
 	inspected->ops->head(inspected, verb, look, census, ret);
+	if (look)
+		ret->pause_total_ns = look->pause_total_ns;
+	if (census) {
+		ret->problem_texts = (const char *const *)census->problem_texts;
+		ret->problem_text_count = census->problem_text_count;
+	}
 }
 
 #endif

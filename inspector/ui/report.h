@@ -6,7 +6,11 @@
  * SEAM 5: how an answer is written: text for people, JSON for programs (CLI.md), more to come.
  * A verb describes its answer once, as a head, sections of key/values, and tables of rows; the
  * implementation decides the looks. Nothing is printed before end(): an error half-way leaves stdout
- * empty.
+ * empty. Every text may hold any bytes (names come from the inspected process): the implementation
+ * makes them harmless for its reader.
+ *
+ * How the process was stopped and what could not be read is in the head, and every implementation
+ * tells it: no verb can forget to.
  *
  *   report_begin(report, &head);
  *   report_table(report, "types", columns, n);  report_row(report, cells); ...
@@ -20,6 +24,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 enum report_unit {
@@ -30,7 +35,15 @@ enum report_unit {
 	REPORT_BOOL,    /* cell.number 0 or 1 */
 	REPORT_ADDRESS, /* cell.number as "0x..." */
 	REPORT_NUMBERS, /* cell.numbers, cell.count of them: an array in JSON, "700, 10, 10" */
-	REPORT_TEXTS,   /* cell.texts, cell.count of them */
+	REPORT_TEXTS,   /* cell.texts, cell.count of them: an array in JSON, words for people */
+};
+
+enum report_reader {
+	REPORT_FOR_ALL,
+	/** For programs: in JSON only. */
+	REPORT_FOR_PROGRAMS,
+	/** For people: not in JSON. */
+	REPORT_FOR_PEOPLE,
 };
 
 struct report_column {
@@ -38,8 +51,7 @@ struct report_column {
 	const char *key;
 	const char *title;
 	enum report_unit unit;
-	/** In JSON only. */
-	bool hidden;
+	enum report_reader reader;
 };
 
 struct report_cell {
@@ -62,14 +74,19 @@ struct report_head {
 	const char *build;
 	const char *snapshot;
 	const char *debug_info;
+	/** How long the process stood still: in the stop that counted, and in all of them. */
 	uint64_t pause_ns;
-	/** Stops made until the moment was a consistent one: 1 is the usual. */
+	uint64_t pause_total_ns;
+	/** Stops made until the moment was a consistent one: 1 is the usual, 0 is none at all. */
 	unsigned stops;
 	bool consistent;
 	/** Why the last moment was not consistent; "" otherwise. */
 	const char *inconsistency;
 	uint64_t unreadable;
 	uint64_t truncated;
+	/** The first few of these problems in words. */
+	const char *const *problem_texts;
+	size_t problem_text_count;
 };
 
 struct report;
@@ -87,20 +104,31 @@ struct report_ops {
 	void (*destroy)(struct report *report);
 };
 
+/** How a report for people looks. */
+struct report_style {
+	/** Bold headings: the reader is a terminal. */
+	bool color;
+	/** Nothing but the answer, and what makes it less than whole. */
+	bool quiet;
+	/** Where it came from, too. */
+	bool verbose;
+};
+
 /** Implementations embed this as their first member. */
 struct report {
 	const struct report_ops *ops;
 };
 
-/** Starts a document. */
+/** Starts a document. What @a head points to must outlive the report. */
 MUST_USE struct error *report_begin(struct report *report, const struct report_head *head);
 /** Starts the table under @a key; rows follow, each with a cell per column. @a columns must outlive
  *  the report. */
 MUST_USE struct error *report_table(struct report *report, const char *key,
 				    const struct report_column *columns, size_t count);
 MUST_USE struct error *report_row(struct report *report, const struct report_cell *cells);
-/** One row with its keys, {"key": {...}} in JSON; with @a key NULL its members stand at the top. A
- *  total, when the columns are those of the table before. */
+/** One row with its keys, {"key": {...}} in JSON; with @a key NULL its members stand at the top. When
+ *  all its keys are keys of the table before it, it is a last row of that table for people (a total),
+ *  named by @a key unless a cell for the first column names it. */
 MUST_USE struct error *report_object(struct report *report, const char *key,
 				     const struct report_column *columns, size_t count,
 				     const struct report_cell *cells);
@@ -111,9 +139,15 @@ MUST_USE PRINTF_LIKE(2, 3) struct error *report_note(struct report *report, cons
 MUST_USE struct error *report_end(struct report *report);
 /** Takes NULL. */
 void report_destroy(struct report *report);
+static inline void cleanup_report(struct report **report)
+{
+	report_destroy(*report);
+}
+#define _cleanup_report_ CLEANUP(cleanup_report)
 
-/** For people: aligned columns; @a color where the reader is a terminal. Does not own @a out. */
-MUST_USE struct error *report_text_create(FILE *out, bool color, struct report **ret);
+/** For people: aligned columns. Does not own @a out. */
+MUST_USE struct error *report_text_create(FILE *out, const struct report_style *style,
+					  struct report **ret);
 /** One JSON document (jansson). Does not own @a out. */
 MUST_USE struct error *report_json_create(FILE *out, struct report **ret);
 

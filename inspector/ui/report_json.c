@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/report.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+
+#include "base/text.h"
+#include "ui/safe_text.h"
+
+// Enough digits for every double that is a count of nanoseconds shown in milliseconds, and few
+// enough that 3.1 is not written as 3.1000000000000001.
+enum { REPORT_JSON_DIGITS = 15 };
+
+struct report_json {
+	struct report report;
+	FILE *out;
+	json_t *root;
+	/** The rows of the table under way; the root owns it. */
+	json_t *rows;
+	const struct report_column *columns;
+	size_t column_count;
+};
+
+// jansson reports failures (out of memory, all of them) by NULL and -1, and its setters pass a NULL
+// value on as a failure; so values are made and set in one go.
+static struct error *report_json_set(json_t *object, const char *key, json_t *value)
+{
+	return json_object_set_new(object, key, value) < 0 ? error_no_memory() : NULL;
+}
+
+static json_t *report_json_text(const char *chars)
+{
+	_cleanup_text_ struct text text = {0};
+	_cleanup_error_ struct error *error = NULL;
+
+	if (!chars)
+		return json_null();
+	error = safe_text_utf8(&text, chars);
+	return error ? NULL : json_stringn(text_chars(&text), text.length);
+}
+
+static json_t *report_json_texts(const char *const *texts, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		if (json_array_append_new(array, report_json_text(texts[i])) < 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *report_json_numbers(const int64_t *numbers, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		if (json_array_append_new(array, json_integer(numbers[i])) < 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *report_json_cell(enum report_unit unit, const struct report_cell *cell)
+{
+	char address[32];
+
+	if (cell->absent)
+		return json_null();
+	switch (unit) {
+	case REPORT_TEXT:
+		return report_json_text(cell->text);
+	case REPORT_COUNT:
+	case REPORT_BYTES:
+	case REPORT_NUMBER:
+		return json_integer(cell->number);
+	case REPORT_BOOL:
+		return json_boolean(cell->number);
+	case REPORT_ADDRESS:
+		snprintf(address, sizeof(address), "0x%" PRIx64, (uint64_t)cell->number);
+		return json_string(address);
+	case REPORT_NUMBERS:
+		return report_json_numbers(cell->numbers, cell->count);
+	case REPORT_TEXTS:
+		return report_json_texts(cell->texts, cell->count);
+	}
+	return NULL;
+}
+
+static struct error *report_json_members(json_t *object, const struct report_column *columns,
+					 size_t count, const struct report_cell *cells)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (columns[i].reader == REPORT_FOR_PEOPLE)
+			continue;
+		struct error *error = report_json_set(object, columns[i].key,
+						      report_json_cell(columns[i].unit, &cells[i]));
+		if (error)
+			return error;
+	}
+	return NULL;
+}
+
+static json_t *report_json_milliseconds(uint64_t ns)
+{
+	return json_real((double)ns / 1e6);
+}
+
+static struct error *report_json_target(json_t *target, const struct report_head *head)
+{
+	bool stopped = head->stops > 0;
+	const struct {
+		const char *key;
+		json_t *value;
+	} members[] = {
+		{"pid", head->pid ? json_integer(head->pid) : json_null()},
+		{"core", report_json_text(head->core)},
+		{"runtime", report_json_text(head->runtime)},
+		{"version", report_json_text(head->version)},
+		{"build", report_json_text(head->build)},
+		{"snapshot", report_json_text(head->snapshot)},
+		{"pause_ms", stopped ? report_json_milliseconds(head->pause_ns) : json_null()},
+		{"pause_total_ms",
+		 stopped ? report_json_milliseconds(head->pause_total_ns) : json_null()},
+		{"stops", json_integer(head->stops)},
+		{"consistent", stopped ? json_boolean(head->consistent) : json_null()},
+		{"inconsistency", head->inconsistency && head->inconsistency[0]
+					  ? report_json_text(head->inconsistency)
+					  : json_null()},
+		{"debug_info", report_json_text(head->debug_info)},
+	};
+	struct error *error = NULL;
+
+	// All of them, although one has failed: setting is what gives a value an owner.
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		struct error *failed = report_json_set(target, members[i].key, members[i].value);
+		if (!error)
+			error = failed;
+		else
+			error_destroy(failed);
+	}
+	return error;
+}
+
+static struct error *report_json_problems(json_t *problems, const struct report_head *head)
+{
+	struct error *error =
+		report_json_set(problems, "unreadable", json_integer((json_int_t)head->unreadable));
+
+	if (!error)
+		error = report_json_set(problems, "truncated",
+					json_integer((json_int_t)head->truncated));
+	if (!error)
+		error = report_json_set(
+			problems, "texts",
+			report_json_texts(head->problem_texts, head->problem_text_count));
+	return error;
+}
+
+// An empty object under @key, owned by the root.
+static struct error *report_json_object_under(json_t *root, const char *key, json_t **ret)
+{
+	*ret = json_object();
+	return report_json_set(root, key, *ret);
+}
+
+static struct error *report_json_begin(struct report *report, const struct report_head *head)
+{
+	struct report_json *json = (struct report_json *)report;
+	json_t *target, *problems;
+	struct error *error = report_json_set(json->root, "verb", report_json_text(head->verb));
+
+	if (!error)
+		error = report_json_object_under(json->root, "target", &target);
+	if (!error)
+		error = report_json_target(target, head);
+	if (!error)
+		error = report_json_object_under(json->root, "problems", &problems);
+	if (!error)
+		error = report_json_problems(problems, head);
+	return error;
+}
+
+static struct error *report_json_table(struct report *report, const char *key,
+				       const struct report_column *columns, size_t count)
+{
+	struct report_json *json = (struct report_json *)report;
+
+	json->rows = json_array();
+	json->columns = columns;
+	json->column_count = count;
+	return report_json_set(json->root, key, json->rows);
+}
+
+static struct error *report_json_row(struct report *report, const struct report_cell *cells)
+{
+	struct report_json *json = (struct report_json *)report;
+	json_t *row = json_object();
+	struct error *error = NULL;
+
+	if (row)
+		error = report_json_members(row, json->columns, json->column_count, cells);
+	if (json_array_append_new(json->rows, row) < 0 && !error)
+		error = error_no_memory();
+	return error;
+}
+
+static struct error *report_json_object(struct report *report, const char *key,
+					const struct report_column *columns, size_t count,
+					const struct report_cell *cells)
+{
+	struct report_json *json = (struct report_json *)report;
+	json_t *object = json->root;
+
+	if (key) {
+		struct error *error = report_json_object_under(json->root, key, &object);
+		if (error)
+			return error;
+	}
+	return report_json_members(object, columns, count, cells);
+}
+
+static struct error *report_json_note(struct report *report, const char *text)
+{
+	struct report_json *json = (struct report_json *)report;
+	json_t *notes = json_object_get(json->root, "notes");
+
+	if (!notes) {
+		notes = json_array();
+		struct error *error = report_json_set(json->root, "notes", notes);
+		if (error)
+			return error;
+	}
+	return json_array_append_new(notes, report_json_text(text)) < 0 ? error_no_memory() : NULL;
+}
+
+static struct error *report_json_end(struct report *report)
+{
+	struct report_json *json = (struct report_json *)report;
+
+	errno = 0;
+	if (json_dumpf(json->root, json->out,
+		       JSON_INDENT(2) | JSON_REAL_PRECISION(REPORT_JSON_DIGITS)) < 0 ||
+	    fputc('\n', json->out) == EOF || fflush(json->out) == EOF)
+		return error_create_os(errno ? errno : ENOMEM, "cannot write the report");
+	return NULL;
+}
+
+static void report_json_destroy(struct report *report)
+{
+	struct report_json *json = (struct report_json *)report;
+
+	json_decref(json->root);
+	free(json);
+}
+
+struct error *report_json_create(FILE *out, struct report **ret)
+{
+	static const struct report_ops ops = {
+		.begin = report_json_begin,
+		.table = report_json_table,
+		.row = report_json_row,
+		.object = report_json_object,
+		.note = report_json_note,
+		.end = report_json_end,
+		.destroy = report_json_destroy,
+	};
+	struct report_json *json = malloc(sizeof(*json));
+
+	if (!json)
+		return error_no_memory();
+	*json = (struct report_json){.report.ops = &ops, .out = out, .root = json_object()};
+	if (!json->root) {
+		free(json);
+		return error_no_memory();
+	}
+	*ret = &json->report;
+	return NULL;
+}
