@@ -40,6 +40,16 @@ struct target_verdict {
 	char reason[160];
 };
 
+/** How much a walk spends on a moment that does not look consistent. */
+enum target_effort {
+	/** The usual: fast, gives up at once when the moment is a bad one. */
+	TARGET_EFFORT_FIRST,
+	/** After that: tells a torn heap from one that only looks so. */
+	TARGET_EFFORT_THOROUGH,
+	/** There will be no other: the best numbers there are, whatever the moment. */
+	TARGET_EFFORT_LAST,
+};
+
 struct target_thread {
 	/** pthread_self() of the thread, and its kernel id where the runtime knows it, else 0. */
 	addr_t pthread_at;
@@ -81,11 +91,9 @@ struct target_ops {
 	/**
 	 * Reports every object into @a sink, with up to @a thread_count threads. *@a ret says whether
 	 * the moment was a consistent one; the numbers in the sink are the best there are then.
-	 * @a thorough spends more to tell a torn heap from one that only looks so: for all walks
-	 * after a first inconsistent one.
 	 */
 	struct error *(*walk)(struct target *target, struct heap_sink *sink, unsigned thread_count,
-			      bool thorough, struct target_verdict *ret);
+			      enum target_effort effort, struct target_verdict *ret);
 	struct error *(*facts)(struct target *target, struct target_facts *ret);
 	void (*close)(struct target *target);
 };

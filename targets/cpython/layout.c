@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "mem/window.h"
 
 struct field_row {
 	size_t slot;
@@ -14,6 +15,7 @@ struct field_row {
 
 struct variable_row {
 	size_t slot;
+	size_t size_slot;
 	const char *name;
 	const char *type;
 };
@@ -31,7 +33,9 @@ static const struct field_row size_rows[] = {
 };
 
 static const struct variable_row variable_rows[] = {
-#define X(name, variable, type) {offsetof(struct py_layout, var.name), variable, type},
+#define X(name, variable, type)                                                           \
+	{offsetof(struct py_layout, var.name), offsetof(struct py_layout, var_size.name), \
+	 variable, type},
 	PY_VARIABLES(X)
 #undef X
 };
@@ -53,10 +57,10 @@ static const char *layout_split(const char *where, char *type, char *path)
 }
 
 // Debug information is untrusted: a field must lie within a struct of sane size.
-static bool layout_member_is_sane(const struct layout_member *member)
+static bool layout_member_is_sane(const struct layout_member *member, uint64_t struct_bytes)
 {
-	return member->size_bytes <= PY_STRUCT_BYTES_MAX &&
-	       member->offset_bytes <= PY_STRUCT_BYTES_MAX - member->size_bytes &&
+	return struct_bytes <= PY_STRUCT_BYTES_MAX && member->size_bytes <= struct_bytes &&
+	       member->offset_bytes <= struct_bytes - member->size_bytes &&
 	       member->bit_count <= 31 && member->bit_offset + member->bit_count <= 64;
 }
 
@@ -67,14 +71,17 @@ static struct error *layout_load_field(struct layout_source *source, const char 
 
 	for (const char *rest = where; rest;) {
 		struct layout_member member;
+		uint64_t struct_bytes = 0;
 		bool present;
 		rest = layout_split(rest, type, path);
 		struct error *error = layout_member(source, type, path, &present, &member);
+		if (!error && present)
+			error = layout_type_size(source, type, &present, &struct_bytes);
 		if (error)
 			return error;
 		if (!present)
 			continue;
-		if (!layout_member_is_sane(&member))
+		if (!layout_member_is_sane(&member, struct_bytes))
 			return error_create(ERROR_UNSUPPORTED,
 					    "%s gives %s.%s an impossible place; is the debug "
 					    "information that of this interpreter?",
@@ -107,7 +114,8 @@ static struct error *layout_load_size(struct layout_source *source, const char *
 			return error;
 		if (!present)
 			continue;
-		if (size == 0 || size > PY_STRUCT_BYTES_MAX)
+		// What is read as one piece must fit into one (mem/window.h).
+		if (size == 0 || size > MEM_WINDOW_BYTES_MAX)
 			return error_create(ERROR_UNSUPPORTED, "%s gives %s %llu bytes",
 					    source->origin, type, (unsigned long long)size);
 		*ret = (uint32_t)size;
@@ -166,8 +174,10 @@ static struct error *layout_load_variables(struct layout_source *source, struct 
 		struct layout_variable variable;
 		bool present;
 		error = layout_variable(source, row->name, row->type, &present, &variable);
-		if (!error && present)
-			*address = variable.address + bias;
+		if (error || !present)
+			continue;
+		*address = variable.address + bias;
+		*(uint32_t *)((char *)layout + row->size_slot) = variable.size_bytes;
 	}
 	return error;
 }

@@ -215,6 +215,12 @@ struct py_layout {
 		PY_VARIABLES(X)
 #undef X
 	} var;
+	/** Sizes in bytes of the variables. */
+	struct {
+#define X(name, variable, type) uint32_t name;
+		PY_VARIABLES(X)
+#undef X
+	} var_size;
 
 	/** Type flags under which two words stand before the collector's head (3.11 and later). */
 	uint64_t preheader_flags;

@@ -78,7 +78,6 @@ static uint64_t size_str(const struct py_layout *layout, struct mem_window *wind
 	bool compact = py_get(object, layout->f.ascii_compact);
 	bool ascii = py_get(object, layout->f.ascii_ascii);
 	uint64_t size = compact ? own : layout->size.unicode;
-	unsigned char head[layout->size.unicode];
 	addr_t data_at = at + (ascii ? layout->size.ascii : layout->size.compact);
 	uint64_t wstr_length = length;
 
@@ -91,7 +90,8 @@ static uint64_t size_str(const struct py_layout *layout, struct mem_window *wind
 		return size;
 	}
 	size_t head_bytes = compact ? layout->size.compact : layout->size.unicode;
-	if (!mem_window_read(window, at, head, head_bytes))
+	const void *head = mem_window_at(window, at, head_bytes);
+	if (!head)
 		return size;
 	if (!compact) {
 		data_at = py_get(head, layout->f.unicode_data);

@@ -13,7 +13,7 @@
 
 /**
  * Bytes of the object itself, without type->presize and without what it keeps in blocks of its own.
- * @a object is a copy of at least type->object_bytes_min bytes of it. Nonsense in the object gives a
+ * @a object is a copy of at least type->header_bytes bytes of it. Nonsense in the object gives a
  * large number, never an overflow.
  */
 uint64_t py_size_own(const struct py_layout *layout, const struct py_type *type,

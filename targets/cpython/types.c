@@ -62,11 +62,12 @@ void py_types_destroy(struct py_types *types)
 	free(types);
 }
 
-static bool types_read_type(const struct py_types *types, struct mem_window *window, addr_t at,
-			    void *into)
+// The type object at @a at; valid until the next use of the window.
+static const void *types_type_at(const struct py_types *types, struct mem_window *window, addr_t at)
 {
-	return at >= 4096 && at % sizeof(addr_t) == 0 &&
-	       mem_window_read(window, at, into, types->layout->size.type);
+	if (at < MEM_WINDOW_PAGE_BYTES || at % sizeof(addr_t) != 0)
+		return NULL;
+	return mem_window_at(window, at, types->layout->size.type);
 }
 
 // A type's type is `type` or derived from it, and so is that one's: the chain ends at PyType_Type.
@@ -76,11 +77,10 @@ static bool types_has_metatype(const struct py_types *types, struct mem_window *
 	const struct py_layout *layout = types->layout;
 
 	for (int depth = 0; depth < CHAIN_MAX; depth++) {
-		unsigned char meta[layout->size.type];
 		if (meta_at == layout->var.type_type)
 			return true;
-		if (!types_read_type(types, window, meta_at, meta) ||
-		    !(py_get(meta, layout->f.type_flags) & PY_TYPE_TYPE))
+		const void *meta = types_type_at(types, window, meta_at);
+		if (!meta || !(py_get(meta, layout->f.type_flags) & PY_TYPE_TYPE))
 			return false;
 		meta_at = py_get(meta, layout->f.object_type);
 	}
@@ -215,11 +215,28 @@ static struct py_type *types_add(struct py_types *types, addr_t at)
 	return type;
 }
 
-static uint32_t types_object_bytes_min(const struct py_layout *layout, const struct py_type *type)
+static uint32_t types_header_bytes(const struct py_layout *layout, const struct py_type *type)
 {
-	// A compact string is shorter than tp_basicsize, which has room for one that is not.
-	if (type->shape == PY_SHAPE_STR && type->basicsize > layout->size.ascii)
+	switch (type->shape) {
+	case PY_SHAPE_STR:
 		return layout->size.ascii;
+	case PY_SHAPE_PLAIN:
+		if (!type->itemsize)
+			return layout->f.object_type.offset + layout->f.object_type.size;
+		return layout->f.var_size.offset + layout->f.var_size.size;
+	case PY_SHAPE_BYTES2:
+	case PY_SHAPE_LONG:
+		return layout->f.var_size.offset + layout->f.var_size.size;
+	case PY_SHAPE_UNICODE2:
+	case PY_SHAPE_LIST:
+	case PY_SHAPE_DICT:
+	case PY_SHAPE_SET:
+	case PY_SHAPE_DEQUE:
+	case PY_SHAPE_BYTEARRAY:
+	case PY_SHAPE_TYPE:
+	case PY_SHAPE_INSTANCE2:
+		break;
+	}
 	return (uint32_t)type->basicsize;
 }
 
@@ -228,13 +245,14 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 					   addr_t at)
 {
 	const struct py_layout *layout = types->layout;
-	unsigned char object[layout->size.type];
+	const void *object = types_type_at(types, window, at);
 
-	if (!types_read_type(types, window, at, object))
+	if (!object)
 		return NULL;
 	uint64_t flags = py_get(object, layout->f.type_flags);
 	uint64_t basicsize = py_get(object, layout->f.type_basicsize);
 	uint64_t itemsize = py_get(object, layout->f.type_itemsize);
+	addr_t c_name_at = py_get(object, layout->f.type_name);
 	if (!(flags & PY_TYPE_READY) || py_get(object, layout->f.object_refcnt) == 0 ||
 	    basicsize < layout->f.object_type.offset + layout->f.object_type.size ||
 	    basicsize > BASICSIZE_MAX || itemsize > ITEMSIZE_MAX ||
@@ -250,9 +268,9 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 	type->is_gc = flags & PY_TYPE_GC;
 	type->presize = (type->is_gc ? layout->size.gc_head : 0) +
 			(flags & layout->preheader_flags ? 2 * sizeof(addr_t) : 0);
-	type->object_bytes_min = types_object_bytes_min(layout, type);
+	type->header_bytes = types_header_bytes(layout, type);
 	type->is_fixed = type->shape == PY_SHAPE_PLAIN && itemsize == 0;
-	type->name = types_name(types, window, at, flags, py_get(object, layout->f.type_name));
+	type->name = types_name(types, window, at, flags, c_name_at);
 	if (!type->name && !types->error)
 		types->error = error_no_memory();
 	return type;

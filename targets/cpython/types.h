@@ -41,8 +41,9 @@ struct py_type {
 	uint64_t flags;
 	/** Bytes before the object itself: collector's head, and from 3.11 two words before it. */
 	uint32_t presize;
-	/** The least that an object of it occupies, without `presize`. */
-	uint32_t object_bytes_min;
+	/** Bytes of an object, without `presize`, that are there whatever its length and that tell its
+	 *  size. Not tp_basicsize: a compact string and a naive datetime are shorter. */
+	uint32_t header_bytes;
 	bool is_gc;
 	/** The size does not depend on the object. */
 	bool is_fixed;

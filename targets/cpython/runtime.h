@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef TARGETS_CPYTHON_RUNTIME_H
+#define TARGETS_CPYTHON_RUNTIME_H
+
+/*
+ * The interpreter's own state: is it there, is it up, which interpreters and threads it has, what its
+ * collector is doing. Everything is read through a window, so clear that before another moment.
+ */
+
+#include "mem/window.h"
+#include "targets/cpython/layout.h"
+#include "targets/target.h"
+
+enum {
+	/** Limits of walks over linked lists of the runtime. */
+	PY_INTERPRETERS_MAX = 4096,
+	PY_THREADS_MAX = 1 << 20,
+	PY_GENERATIONS_MAX = TARGET_GENERATIONS_MAX,
+};
+
+/** The module that holds the interpreter, or NULL when none does: by the symbols it exports. */
+MUST_USE struct error *py_runtime_find(struct module_list *modules, struct module **ret);
+
+struct py_interpreters {
+	addr_t *at;
+	size_t count;
+};
+void py_interpreters_deinit(struct py_interpreters *interpreters);
+#define _cleanup_py_interpreters_ CLEANUP(py_interpreters_deinit)
+
+/** The interpreters; none is no error here. */
+MUST_USE struct error *py_interpreters_read(const struct py_layout *layout,
+					    struct mem_window *window, struct py_interpreters *ret);
+
+/**
+ * The version ("3.11.2") from sys.version into @a into. ERROR_UNSUPPORTED with the reason when the
+ * interpreter is not initialised yet or is finalizing.
+ */
+MUST_USE struct error *py_runtime_version(const struct py_layout *layout, struct mem_window *window,
+					  char *into, size_t bytes);
+
+/** A list of the collector: the head's address and what it holds. */
+struct py_gc_list {
+	addr_t head_at;
+	addr_t next;
+	addr_t prev;
+	int64_t threshold;
+	int64_t count;
+	/** The permanent generation of gc.freeze(). */
+	bool permanent;
+};
+
+/** The collector of one interpreter, or the one of all. */
+struct py_gc_state {
+	struct py_gc_list *lists;
+	size_t list_count;
+	size_t list_capacity;
+	bool collecting;
+	int64_t enabled;
+	int64_t debug;
+	/** The list object gc.garbage; 0 when there is none yet. */
+	addr_t garbage_at;
+};
+void py_gc_state_deinit(struct py_gc_state *state);
+#define _cleanup_py_gc_state_ CLEANUP(py_gc_state_deinit)
+
+/** The lists of all collectors together; flags and numbers are those of the first. */
+MUST_USE struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window *window,
+					const struct py_interpreters *interpreters,
+					struct py_gc_state *ret);
+
+/** Fills all of @a ret; the caller frees it with target_facts_deinit(). */
+MUST_USE struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window *window,
+					struct target_facts *ret);
+
+#endif
