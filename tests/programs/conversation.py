@@ -77,13 +77,15 @@ def serve(answers=None, ready="", collector=False):
     here. The collector is switched off unless @a collector."""
     answers = answers or {}
     get_objects, read, read_arguments = gc.get_objects, _read, _read_arguments
-    if not collector:
-        gc.collect()
-        gc.disable()
-    # The first run of everything may fill a cache somewhere: it is done before anybody looks.
+    # The first run of everything may fill a cache or finish a type: done before anybody looks.
     objects = get_objects()
     answer = _tally(objects)
-    objects = line = None
+    objects = answer = line = None
+    if not collector:
+        # More than once: a tuple of tuples becomes untracked only after those it holds.
+        for _ in range(5):
+            gc.collect()
+        gc.disable()
     say("ready " + ready)
     while True:
         line = read(*read_arguments)
