@@ -6,7 +6,6 @@
 #   COVERAGE=1  gcov, built in build-cov/
 #   WERROR=1    warnings are errors
 
-CC       ?= gcc
 PREFIX   ?= /usr/local
 DESTDIR  ?=
 # Debian's own, where python3-pytest is, whichever python3 comes first on PATH.
@@ -107,6 +106,10 @@ lint: ## format, includes, warnings of gcc and clang, cppcheck; does its own set
 	@tests/support/packages.sh lint
 	@MAKE='$(MAKE)' tests/lint/run
 
+.PHONY: format
+format: ## writes all C as lint wants it
+	find inspector targets tests demo -name '*.[ch]' | xargs clang-format -i
+
 .PHONY: unit
 unit: $(UNIT) ## the unit tests alone
 	@set -e; for test in $(UNIT); do ./$$test; done
@@ -138,7 +141,7 @@ clean: ## deletes everything that was built
 
 .PHONY: check-clean
 check-clean: ## fails if a build or a test left a file that git does not know
-	@left=$$(git status --porcelain); [ -z "$$left" ] || { echo "$$left"; exit 1; }
+	@left=$$(git status --porcelain) && if [ "$$left" ]; then echo "$$left"; exit 1; fi
 
 .PHONY: help
 help: ## this table
