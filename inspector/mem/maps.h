@@ -41,6 +41,8 @@ struct maps {
 	struct mapping *list;
 	size_t count;
 	size_t capacity;
+	/** What the paths point into. */
+	char *text;
 };
 
 /** Takes a zero-initialised or filled struct. */

@@ -8,8 +8,9 @@
  * delivered. Nothing is written to the process; were we killed at any instant, the kernel itself
  * detaches and resumes it.
  *
- * ptrace binds the tracee to the thread that seized it: begin and end are called from one thread.
- * Others may read the memory meanwhile.
+ * ptrace binds a tracee to the thread that seized it. That is a thread of the pause's own, which
+ * ends with the pause: all functions may be called from any thread, and others may read the memory
+ * meanwhile.
  */
 
 #include <stddef.h>
@@ -43,7 +44,8 @@ uint64_t pause_end(struct pause **pause);
 #define _cleanup_pause_ CLEANUP(pause_cleanup)
 void pause_cleanup(struct pause **pause);
 
-/** The stopped threads; lives until pause_end(). */
-const struct pause_thread *pause_threads(const struct pause *pause, size_t *ret_count);
+/** The stopped threads; lives until pause_end(). The first call asks the kernel about each of them
+ *  (some microseconds per thread). */
+const struct pause_thread *pause_threads(struct pause *pause, size_t *ret_count);
 
 #endif

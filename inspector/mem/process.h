@@ -13,14 +13,18 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/text.h"
 
 struct process_status {
 	pid_t pid;
+	/** The process it is a thread of; `pid` itself for a whole process. */
+	pid_t tgid;
 	/** The state letter of /proc/PID/stat: R S D T t Z X I. */
 	char state;
 	bool kernel_thread;
 	/** 0 when nobody traces it. */
 	pid_t tracer_pid;
+	/** Effective. */
 	uid_t uid;
 	/** Start time in clock ticks after boot: with the pid it names a process for good. */
 	uint64_t start_ticks;
@@ -28,19 +32,37 @@ struct process_status {
 	uint64_t rss_bytes;
 	uint64_t vss_bytes;
 	size_t thread_count;
+	/** Bits as in linux/capability.h. */
+	uint64_t capabilities_permitted;
+	uint64_t capabilities_effective;
 	char comm[32];
 };
 
 /** ERROR_GONE, with "no process N" in its message, when there is none. */
 MUST_USE struct error *process_status_read(pid_t pid, struct process_status *ret);
 
+/** Whether a state letter is that of a process or thread that has ended. */
+bool process_state_is_dead(char state);
+
 /**
  * Fails with the reason and the fix when @a pid cannot be inspected: no such process, a zombie, a
- * kernel thread, a thread of another process (names the process), traced by somebody (names the tracer),
- * ourselves, a 32-bit or foreign-architecture program (ERROR_UNSUPPORTED for the last two and for
- * kernel threads and zombies).
+ * kernel thread, a thread of another process (names the process), traced by somebody (names the
+ * tracer), ourselves, a 32-bit or foreign-architecture program (ERROR_UNSUPPORTED for the last two
+ * and for kernel threads and zombies).
  */
 MUST_USE struct error *process_check(pid_t pid);
+
+/**
+ * All of /proc/@a pid/@a name into *@a ret (zero-initialised); @a pid may be a thread's id too.
+ * ERROR_GONE when there is no such process (any more), process_refusal() where it is not allowed.
+ */
+MUST_USE struct error *process_file(pid_t pid, const char *name, struct text *ret);
+
+/**
+ * The thread whose /proc entry leads to the memory of @a pid: @a pid itself, except where its main
+ * thread has ended while others go on; then one of those. ERROR_GONE when all have ended.
+ */
+MUST_USE struct error *process_memory_thread(pid_t pid, pid_t *ret);
 
 /** The thread ids now under /proc/PID/task; *@a ret_tids is freed by the caller. */
 MUST_USE struct error *process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count);

@@ -71,7 +71,8 @@ MUST_USE static inline struct error *mem_source_maps(struct mem_source *source, 
 /**
  * The first run of pages within [@a start, @a end) that hold anything (in memory or swapped out).
  * There is none: *@a ret_start == *@a ret_end == @a end. Pages never touched read as zeros and are
- * not worth reading. A source that cannot tell answers with the whole range.
+ * not worth reading. That is true of anonymous memory (mapping_is_anonymous()) only: an untouched
+ * page of a file reads as the file's bytes. A source that cannot tell answers with the whole range.
  */
 MUST_USE static inline struct error *mem_source_resident(struct mem_source *source, addr_t start,
 							 addr_t end, addr_t *ret_start,

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "mem/live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "mem/maps.h"
+#include "mem/process.h"
+
+enum {
+	/** Iovecs per process_vm_readv: the kernel's limit (UIO_MAXIOV). */
+	BATCH_SPANS_MAX = 1024,
+	BATCH_SPANS_MIN = 16,
+	/** The kernel moves at most INT_MAX rounded down to a page per call (MAX_RW_COUNT). */
+	BATCH_BYTES_MAX = 1 << 30,
+	/** From this size on a look whether it is still the same process costs nothing in comparison. */
+	CHECKED_BYTES = 64 << 10,
+	/** Entries of /proc/PID/pagemap per read, doubled from one to the other while a run lasts. */
+	PAGEMAP_ENTRIES_MIN = 64,
+	PAGEMAP_ENTRIES_MAX = 4096,
+};
+
+/** Bits of an entry, from Documentation/admin-guide/mm/pagemap.rst. */
+static const uint64_t pagemap_present = (uint64_t)1 << 63;
+static const uint64_t pagemap_swapped = (uint64_t)1 << 62;
+
+struct live {
+	struct mem_source source;
+	pid_t pid;
+	/** The thread through which the memory is reached, see process_memory_thread(). */
+	_Atomic pid_t thread;
+	/** An open file of /proc/PID/mem belongs to one memory for ever: it tells the process from a
+	 *  later one with the same id, and from what exec makes of it. */
+	int mem_fd;
+	/** -1 when it cannot be opened. */
+	int pagemap_fd;
+	uint64_t page_bytes;
+};
+
+static struct live *live_of(struct mem_source *source)
+{
+	return (struct live *)source;
+}
+
+// Reading at address 0 fails with EIO as long as the memory is there (or even succeeds), and yields
+// nothing once its last user has gone (mem_rw() in fs/proc/base.c).
+static struct error *live_check(const struct live *live)
+{
+	char byte;
+
+	if (pread(live->mem_fd, &byte, 1, 0) != 0)
+		return NULL;
+
+	struct process_status status;
+	struct error *error = process_status_read(live->pid, &status);
+	if (error)
+		return error;
+	if (process_state_is_dead(status.state))
+		return error_create(ERROR_GONE, "process %d (%s) has ended", live->pid,
+				    status.comm);
+	return error_create(ERROR_GONE,
+			    "process %d has become another program (%s); attach to it again",
+			    live->pid, status.comm);
+}
+
+// ESRCH: the thread through which we read has no memory any more. Finds another one.
+static struct error *live_find_thread(struct live *live)
+{
+	pid_t thread;
+	struct error *error = live_check(live);
+
+	if (!error)
+		error = process_memory_thread(live->pid, &thread);
+	if (error)
+		return error;
+	if (thread == atomic_exchange(&live->thread, thread))
+		return error_create(ERROR_GONE, "process %d is ending", live->pid);
+	return NULL;
+}
+
+// One process_vm_readv. *ret is the number of bytes that came, counted from the first span on; 0 when
+// the very first byte of the first span is bad.
+static struct error *live_transfer(struct live *live, const struct iovec *into,
+				   const struct iovec *from, size_t count, size_t *ret)
+{
+	for (;;) {
+		ssize_t got =
+			process_vm_readv(atomic_load(&live->thread), into, count, from, count, 0);
+
+		*ret = got > 0 ? (size_t)got : 0;
+		if (got >= 0 || errno == EFAULT)
+			return NULL;
+		if (errno == EPERM)
+			return process_refusal(live->pid);
+		if (errno == ENOMEM)
+			return error_no_memory();
+		if (errno != ESRCH)
+			return error_create_os(errno, "cannot read the memory of process %d",
+					       live->pid);
+		struct error *error = live_find_thread(live);
+		if (error)
+			return error;
+	}
+}
+
+static struct error *live_fault(const struct live *live, addr_t bad, addr_t at, size_t bytes)
+{
+	struct error *error = live_check(live);
+
+	if (error)
+		return error;
+	return error_create_fault(
+		bad,
+		"cannot read %zu bytes at 0x%llx of process %d: nothing readable at "
+		"0x%llx",
+		bytes, (unsigned long long)at, live->pid, (unsigned long long)bad);
+}
+
+static struct error *live_read(struct mem_source *source, addr_t at, void *into, size_t bytes)
+{
+	struct live *live = live_of(source);
+	size_t done = 0;
+	// How much to ask for at once. The kernel stops at the first bad page, but documents that it
+	// may stop at the beginning of the piece: before blaming an address, ask for its page alone.
+	size_t step = BATCH_BYTES_MAX;
+
+	while (done < bytes) {
+		addr_t here = at + done;
+		size_t ask = bytes - done < step ? bytes - done : step;
+		size_t got;
+
+		if (here < at)
+			return live_fault(live, at, at, bytes);
+		struct iovec local = {.iov_base = (char *)into + done, .iov_len = ask};
+		struct iovec remote = {.iov_base = (void *)(uintptr_t)here, .iov_len = ask};
+		struct error *error = live_transfer(live, &local, &remote, 1, &got);
+		if (error)
+			return error;
+		done += got;
+		if (got > 0)
+			continue;
+		size_t rest_of_page = live->page_bytes - here % live->page_bytes;
+		if (ask <= rest_of_page)
+			return live_fault(live, here, at, bytes);
+		step = rest_of_page;
+	}
+	return bytes >= CHECKED_BYTES ? live_check(live) : NULL;
+}
+
+// Fills one call's worth of iovecs from @a spans; the number of spans it took, 0 when the first one
+// is too large to be one of many.
+static size_t batch_fill(const struct mem_span *spans, size_t count, struct iovec *into,
+			 struct iovec *from)
+{
+	size_t total = 0;
+	size_t n;
+
+	for (n = 0; n < count; n++) {
+		if (spans[n].bytes > BATCH_BYTES_MAX - total)
+			break;
+		total += spans[n].bytes;
+		into[n] = (struct iovec){.iov_base = spans[n].into, .iov_len = spans[n].bytes};
+		from[n] = (struct iovec){.iov_base = (void *)(uintptr_t)spans[n].at,
+					 .iov_len = spans[n].bytes};
+	}
+	return n;
+}
+
+static struct error *gather_large(struct mem_source *source, struct mem_span *span)
+{
+	struct error *error = live_read(source, span->at, span->into, span->bytes);
+
+	if (error && error->code == ERROR_FAULT) {
+		error_destroy(error);
+		return NULL;
+	}
+	span->ok = !error;
+	return error;
+}
+
+static struct error *live_gather(struct mem_source *source, struct mem_span *spans, size_t count)
+{
+	struct live *live = live_of(source);
+	struct iovec into[BATCH_SPANS_MAX], from[BATCH_SPANS_MAX];
+	// The kernel copies all iovecs of a call before it meets the bad one: where many are bad, ask
+	// for fewer at once.
+	size_t batch_max = BATCH_SPANS_MAX;
+
+	for (size_t i = 0; i < count; i++)
+		spans[i].ok = false;
+	for (size_t i = 0; i < count;) {
+		size_t left = count - i, done;
+		size_t n = batch_fill(spans + i, left < batch_max ? left : batch_max, into, from);
+		struct error *error;
+
+		if (n == 0) {
+			error = gather_large(source, &spans[i++]);
+			if (error)
+				return error;
+			continue;
+		}
+		error = live_transfer(live, into, from, n, &done);
+		if (error)
+			return error;
+		size_t good = 0;
+		while (good < n && done >= spans[i + good].bytes) {
+			done -= spans[i + good].bytes;
+			spans[i + good++].ok = true;
+		}
+		// Go on behind the bad one.
+		i += good < n ? good + 1 : n;
+		if (good < n)
+			batch_max =
+				batch_max / 2 > BATCH_SPANS_MIN ? batch_max / 2 : BATCH_SPANS_MIN;
+		else
+			batch_max =
+				batch_max * 2 < BATCH_SPANS_MAX ? batch_max * 2 : BATCH_SPANS_MAX;
+	}
+	return count >= BATCH_SPANS_MAX ? live_check(live) : NULL;
+}
+
+static struct error *live_maps(struct mem_source *source, struct maps *ret)
+{
+	struct live *live = live_of(source);
+	_cleanup_text_ struct text text = {0};
+	struct error *error = process_file(atomic_load(&live->thread), "maps", &text);
+
+	if (!error)
+		error = live_check(live);
+	if (!error)
+		error = maps_parse(text_chars(&text), text.length, ret);
+	return error;
+}
+
+// Extends the run [*ret_start, *ret_end) by what @a entries tell of the pages from @a at on; whether
+// it ended.
+static bool run_extend(const struct live *live, const uint64_t *entries, size_t count, addr_t at,
+		       addr_t *ret_start, addr_t *ret_end)
+{
+	for (size_t i = 0; i < count; i++, at += live->page_bytes) {
+		bool held = entries[i] & (pagemap_present | pagemap_swapped);
+
+		if (held && *ret_start == *ret_end)
+			*ret_start = at;
+		if (held)
+			*ret_end = at + live->page_bytes;
+		else if (*ret_start != *ret_end)
+			return true;
+	}
+	return false;
+}
+
+static struct error *live_resident(struct mem_source *source, addr_t start, addr_t end,
+				   addr_t *ret_start, addr_t *ret_end)
+{
+	struct live *live = live_of(source);
+	uint64_t entries[PAGEMAP_ENTRIES_MAX];
+	// Small first pieces: a caller goes from run to run, and they may be short.
+	size_t ask = PAGEMAP_ENTRIES_MIN;
+	addr_t first = start - start % live->page_bytes;
+	addr_t run_start = 0, run_end = 0;
+
+	if (live->pagemap_fd < 0 || start >= end) {
+		*ret_start = start < end ? start : end;
+		*ret_end = end;
+		return NULL;
+	}
+	for (addr_t at = first; at < end && at >= first;) {
+		uint64_t pages = (end - at - 1) / live->page_bytes + 1;
+		size_t count = pages < ask ? (size_t)pages : ask;
+		ssize_t got = pread(live->pagemap_fd, entries, count * sizeof(*entries),
+				    (off_t)(at / live->page_bytes * sizeof(*entries)));
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return error_create_os(errno, "cannot read /proc/%d/pagemap", live->pid);
+		// Addresses that no process of this machine can have, or the process has ended.
+		if (got < (ssize_t)sizeof(*entries)) {
+			struct error *error = live_check(live);
+			if (error)
+				return error;
+			break;
+		}
+		count = (size_t)got / sizeof(*entries);
+		if (run_extend(live, entries, count, at, &run_start, &run_end))
+			break;
+		at += count * live->page_bytes;
+		ask = ask * 2 < PAGEMAP_ENTRIES_MAX ? ask * 2 : PAGEMAP_ENTRIES_MAX;
+	}
+	if (run_start == run_end)
+		run_start = run_end = end;
+	*ret_start = run_start < start ? start : run_start;
+	*ret_end = run_end > end ? end : run_end;
+	return NULL;
+}
+
+static void live_destroy(struct mem_source *source)
+{
+	struct live *live = live_of(source);
+
+	if (live->mem_fd >= 0)
+		close(live->mem_fd);
+	if (live->pagemap_fd >= 0)
+		close(live->pagemap_fd);
+	free(live);
+}
+
+static const struct mem_source_ops live_ops = {
+	.read = live_read,
+	.gather = live_gather,
+	.maps = live_maps,
+	.resident = live_resident,
+	.destroy = live_destroy,
+};
+
+static int open_of_thread(pid_t thread, const char *name)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", thread, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static struct error *live_open(struct live *live)
+{
+	pid_t thread;
+	struct error *error = process_memory_thread(live->pid, &thread);
+
+	if (error)
+		return error;
+	live->thread = thread;
+	live->mem_fd = open_of_thread(thread, "mem");
+	if (live->mem_fd < 0 && (errno == EACCES || errno == EPERM))
+		return process_refusal(live->pid);
+	if (live->mem_fd < 0 && (errno == ENOENT || errno == ESRCH))
+		return error_create(ERROR_GONE, "process %d has ended", live->pid);
+	if (live->mem_fd < 0)
+		return error_create_os(errno, "cannot open the memory of process %d", live->pid);
+	live->pagemap_fd = open_of_thread(thread, "pagemap");
+	return live_check(live);
+}
+
+struct error *mem_live_create(pid_t pid, struct mem_source **ret)
+{
+	struct live *live = malloc(sizeof(*live));
+
+	if (!live)
+		return error_no_memory();
+	*live = (struct live){
+		.source.ops = &live_ops,
+		.pid = pid,
+		.mem_fd = -1,
+		.pagemap_fd = -1,
+		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
+	};
+	struct error *error = live_open(live);
+	if (error) {
+		live_destroy(&live->source);
+		return error;
+	}
+	*ret = &live->source;
+	return NULL;
+}

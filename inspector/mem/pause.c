@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "mem/pause.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "mem/tracees.h"
+
+/** How long to try again while threads are in uninterruptible sleep, and how long between. */
+static const uint64_t retry_patience_ns = 3000000000U;
+static const uint64_t retry_sleep_ns = 20000000U;
+
+struct pause {
+	/** The only thread that may call ptrace on the tracees. */
+	pthread_t tracer;
+	pid_t tracer_tid;
+	struct tracees tracees;
+	/** What the tracer is to do next, NULL: to end. Handed over by `asked`, done at `answered`. */
+	void (*work)(struct pause *pause);
+	sem_t asked;
+	sem_t answered;
+	/** Of tracees_stop(). */
+	struct error *error;
+	/** One for each tracee, filled by the first pause_threads(). */
+	struct pause_thread *threads;
+	bool threads_filled;
+};
+
+static void semaphore_await(sem_t *semaphore)
+{
+	while (sem_wait(semaphore) < 0 && errno == EINTR)
+		continue;
+}
+
+static void *tracer_run(void *arg)
+{
+	struct pause *pause = arg;
+
+	pause->tracer_tid = gettid();
+	pause->error = tracees_stop(&pause->tracees);
+	sem_post(&pause->answered);
+	for (;;) {
+		semaphore_await(&pause->asked);
+		if (!pause->work)
+			return NULL;
+		pause->work(pause);
+		sem_post(&pause->answered);
+	}
+}
+
+static void tracer_ask(struct pause *pause, void (*work)(struct pause *pause))
+{
+	pause->work = work;
+	sem_post(&pause->asked);
+	if (work)
+		semaphore_await(&pause->answered);
+}
+
+// Signals are for the threads of ours that wait for the user: theirs are the system calls that a
+// signal is to cut short.
+static int tracer_start(struct pause *pause)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int failed = pthread_create(&pause->tracer, NULL, tracer_run, pause);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed;
+}
+
+// Lets all threads go: the tracer ends. pthread_join() returns before the kernel has come to its
+// tracees, so wait until the thread id is no more: that is given up after them (exit_notify() in
+// kernel/exit.c).
+static void tracer_end(struct pause *pause)
+{
+	tracer_ask(pause, NULL);
+	pthread_join(pause->tracer, NULL);
+	while (tgkill(getpid(), pause->tracer_tid, 0) == 0)
+		sched_yield();
+}
+
+static void pause_free(struct pause *pause)
+{
+	sem_destroy(&pause->asked);
+	sem_destroy(&pause->answered);
+	tracees_deinit(&pause->tracees);
+	error_destroy(pause->error);
+	free(pause->threads);
+	free(pause);
+}
+
+// One try. *ret_blocked: it failed for a reason that passes.
+static struct error *pause_try(pid_t pid, struct pause **ret, bool *ret_blocked)
+{
+	struct pause *pause = calloc(1, sizeof(*pause));
+
+	*ret_blocked = false;
+	if (!pause)
+		return error_no_memory();
+	pause->tracees.pid = pid;
+	sem_init(&pause->asked, 0, 0);
+	sem_init(&pause->answered, 0, 0);
+
+	struct error *error = NULL;
+	int failed = tracer_start(pause);
+	if (failed) {
+		error = error_create_os(failed, "cannot start a thread");
+	} else {
+		semaphore_await(&pause->answered);
+		error = take_ptr(pause->error);
+		*ret_blocked = pause->tracees.blocked;
+		if (!error) {
+			pause->threads = calloc(pause->tracees.count, sizeof(*pause->threads));
+			error = pause->threads ? NULL : error_no_memory();
+		}
+		if (error)
+			tracer_end(pause);
+	}
+	if (error) {
+		pause_free(pause);
+		return error;
+	}
+	*ret = pause;
+	return NULL;
+}
+
+struct error *pause_begin(pid_t pid, struct pause **ret)
+{
+	uint64_t start = clock_now_ns();
+	bool blocked;
+
+	for (;;) {
+		struct error *error = pause_try(pid, ret, &blocked);
+		// A vfork() lasts until the child has found its program: let the others go on
+		// meanwhile.
+		if (!error || !blocked || clock_now_ns() - start > retry_patience_ns)
+			return error;
+		error_destroy(error);
+		clock_sleep_ns(retry_sleep_ns);
+		error = interrupt_check();
+		if (error)
+			return error;
+	}
+}
+
+uint64_t pause_end(struct pause **pause)
+{
+	struct pause *ending = take_ptr(*pause);
+
+	if (!ending)
+		return 0;
+	uint64_t begin = ending->tracees.begin_ns;
+	tracer_end(ending);
+	uint64_t end = clock_now_ns();
+	pause_free(ending);
+	return end - begin;
+}
+
+void pause_cleanup(struct pause **pause)
+{
+	pause_end(pause);
+}
+
+static void read_thread_pointers(struct pause *pause)
+{
+	for (size_t i = 0; i < pause->tracees.count; i++)
+		pause->threads[i] = (struct pause_thread){
+			.tid = pause->tracees.list[i].tid,
+			.pthread_at = tracee_thread_pointer(&pause->tracees.list[i]),
+		};
+}
+
+const struct pause_thread *pause_threads(struct pause *pause, size_t *ret_count)
+{
+	if (!pause->threads_filled)
+		tracer_ask(pause, read_thread_pointers);
+	pause->threads_filled = true;
+	*ret_count = pause->tracees.count;
+	return pause->threads;
+}

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "mem/tracees.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "mem/process.h"
+
+enum {
+	/** Looks at the list of threads that find it shorter than the kernel's count. */
+	RECOUNTS_MAX = 16,
+	WAIT_CHANNEL_CHARS = 64,
+};
+
+static const uint64_t stop_patience_ns = 3000000000U;
+/** How long the others are held for threads in uninterruptible sleep. */
+static const uint64_t blocked_patience_ns = 100000000U;
+/** A thread that stops does so within some microseconds of processor time. */
+static const uint64_t spin_ns = 300000U;
+static const uint64_t sleep_min_ns = 20000U;
+static const uint64_t sleep_max_ns = 1000000U;
+
+void tracees_deinit(struct tracees *tracees)
+{
+	free(tracees->list);
+	addr_map_deinit(&tracees->by_tid);
+	*tracees = (struct tracees){0};
+}
+
+static struct error *ended_error(const struct tracees *tracees)
+{
+	return error_create(ERROR_GONE, "process %d has ended", tracees->pid);
+}
+
+// The state letter of a thread; 'X' when there is no such thread (any more).
+static char thread_state(pid_t tid)
+{
+	struct process_status status;
+	_cleanup_error_ struct error *ended = process_status_read(tid, &status);
+
+	return ended ? 'X' : status.state;
+}
+
+// PTRACE_O_TRACEEXEC: with exec every address that was known is void, and the threads but one are
+// gone without a word; so let it say a word.
+static struct error *tracee_seize(const struct tracees *tracees, struct tracee *tracee)
+{
+	if (ptrace(PTRACE_SEIZE, tracee->tid, NULL, PTRACE_O_TRACEEXEC) == 0) {
+		tracee->state = TRACEE_STOPPING;
+		return NULL;
+	}
+	int reason = errno;
+	tracee->state = TRACEE_GONE;
+	// EPERM is also the answer for one that has ended and is still listed: the main thread when it
+	// ends before the others.
+	if (reason == ESRCH || process_state_is_dead(thread_state(tracee->tid)))
+		return NULL;
+	if (reason == EPERM)
+		return process_refusal(tracees->pid);
+	return error_create_os(reason, "cannot attach to thread %d of process %d", tracee->tid,
+			       tracees->pid);
+}
+
+static void tracee_interrupt(struct tracees *tracees, const struct tracee *tracee)
+{
+	if (tracees->begin_ns == 0)
+		tracees->begin_ns = clock_now_ns();
+	// A thread that has ended meanwhile is found by the wait.
+	ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL);
+}
+
+static struct error *tracees_add(struct tracees *tracees, pid_t tid, struct tracee **ret)
+{
+	uint32_t index;
+
+	if (addr_map_get(&tracees->by_tid, (addr_t)tid, &index)) {
+		*ret = &tracees->list[index];
+		return NULL;
+	}
+	struct error *error = array_reserve(&tracees->list, &tracees->capacity, tracees->count + 1,
+					    sizeof(*tracees->list));
+	if (!error)
+		error = addr_map_put(&tracees->by_tid, (addr_t)tid, (uint32_t)tracees->count);
+	if (error)
+		return error;
+	*ret = &tracees->list[tracees->count++];
+	**ret = (struct tracee){.tid = tid, .state = TRACEE_GONE};
+	return NULL;
+}
+
+// One pass over the list of threads, seizing those not yet seized. *ret_seen counts all of them.
+static struct error *tracees_seize_new(struct tracees *tracees, DIR *tasks, bool interrupt,
+				       size_t *ret_seen, size_t *ret_new)
+{
+	*ret_seen = *ret_new = 0;
+	rewinddir(tasks);
+	for (;;) {
+		struct tracee *tracee;
+
+		errno = 0;
+		const struct dirent *entry = readdir(tasks);
+		if (!entry && errno == ENOENT)
+			return ended_error(tracees);
+		if (!entry)
+			return NULL;
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		++*ret_seen;
+		struct error *error =
+			tracees_add(tracees, (pid_t)strtol(entry->d_name, NULL, 10), &tracee);
+		if (error)
+			return error;
+		if (tracee->state != TRACEE_GONE)
+			continue;
+		error = tracee_seize(tracees, tracee);
+		if (error)
+			return error;
+		if (tracee->state == TRACEE_GONE)
+			continue;
+		++*ret_new;
+		if (interrupt)
+			tracee_interrupt(tracees, tracee);
+	}
+}
+
+// Takes the next event of a thread, if there is one. Every ptrace-stop will do: the one asked for, the
+// delivery of a signal that came first, a group-stop.
+static struct error *tracee_collect(struct tracees *tracees, struct tracee *tracee)
+{
+	int status;
+	pid_t got = waitpid(tracee->tid, &status, __WALL | WNOHANG);
+
+	if (got == 0)
+		return NULL;
+	if (got > 0 && WIFSTOPPED(status)) {
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+			return error_create(ERROR_GONE,
+					    "process %d has become another program; attach to it "
+					    "again",
+					    tracees->pid);
+		// A signal stops a thread that is seized without being asked.
+		if (status >> 16 != PTRACE_EVENT_STOP)
+			tracees->begin_ns = tracees->seize_ns;
+		tracee->state = TRACEE_STOPPED;
+		return NULL;
+	}
+	// It has ended, or (ECHILD) ended without a word in another thread's exec.
+	tracee->state = TRACEE_GONE;
+	return NULL;
+}
+
+// Takes what events there are. *ret_slow is a thread that is still to stop, NULL if all have.
+static struct error *tracees_collect(struct tracees *tracees, struct tracee **ret_slow)
+{
+	*ret_slow = NULL;
+	for (size_t i = 0; i < tracees->count; i++) {
+		struct tracee *tracee = &tracees->list[i];
+
+		if (tracee->state != TRACEE_STOPPING)
+			continue;
+		struct error *error = tracee_collect(tracees, tracee);
+		if (error)
+			return error;
+		if (tracee->state == TRACEE_STOPPING)
+			*ret_slow = tracee;
+	}
+	return NULL;
+}
+
+// Nothing has happened for a while: looks at why. A main thread that has ended before the others
+// sends no event. Whether all that are still awaited are in uninterruptible sleep goes to *ret.
+static bool tracees_all_blocked(struct tracees *tracees)
+{
+	bool blocked = true;
+
+	for (size_t i = 0; i < tracees->count; i++) {
+		struct tracee *tracee = &tracees->list[i];
+
+		if (tracee->state != TRACEE_STOPPING)
+			continue;
+		char state = thread_state(tracee->tid);
+		if (process_state_is_dead(state))
+			tracee->state = TRACEE_GONE;
+		else if (state != 'D')
+			blocked = false;
+	}
+	return blocked;
+}
+
+static struct error *slow_error(const struct tracees *tracees, const struct tracee *slow)
+{
+	struct process_status status;
+	_cleanup_text_ struct text channel = {0};
+	_cleanup_error_ struct error *unknown = process_status_read(slow->tid, &status);
+	// The file is empty for those who may not see kernel addresses.
+	_cleanup_error_ struct error *hidden = process_file(slow->tid, "wchan", &channel);
+	bool known = !hidden && channel.length > 1;
+
+	if (unknown)
+		return ended_error(tracees);
+	return error_create(ERROR_FAILED,
+			    "thread %d (%s) of process %d does not stop: its state is %c%s%s; try "
+			    "again when that has passed",
+			    slow->tid, status.comm, tracees->pid, status.state,
+			    known ? ", waiting in the kernel's " : "",
+			    known ? text_chars(&channel) : "");
+}
+
+// Waits until every thread that was asked to stop has.
+static struct error *tracees_await(struct tracees *tracees)
+{
+	uint64_t start = clock_now_ns();
+	uint64_t nap = sleep_min_ns;
+	struct tracee *slow;
+
+	for (;;) {
+		struct error *error = tracees_collect(tracees, &slow);
+		if (error || !slow)
+			return error;
+		error = interrupt_check();
+		if (error)
+			return error;
+
+		uint64_t waited = clock_now_ns() - start;
+		if (waited < spin_ns) {
+			sched_yield();
+			continue;
+		}
+		if (nap >= sleep_max_ns) {
+			bool blocked = tracees_all_blocked(tracees);
+
+			if (slow->state != TRACEE_STOPPING)
+				continue;
+			tracees->blocked = blocked && waited > blocked_patience_ns;
+			if (tracees->blocked || waited > stop_patience_ns)
+				return slow_error(tracees, slow);
+		}
+		clock_sleep_ns(nap);
+		nap = nap * 2 < sleep_max_ns ? nap * 2 : sleep_max_ns;
+	}
+}
+
+// The kernel's count: proc_task_getattr() adds it to the links of the directory, which are 2 before.
+static struct error *count_threads(const struct tracees *tracees, DIR *tasks, size_t *ret)
+{
+	struct stat directory;
+
+	if (fstat(dirfd(tasks), &directory) < 0)
+		return error_create_os(errno, "cannot count the threads of process %d",
+				       tracees->pid);
+	*ret = (size_t)directory.st_nlink - 2;
+	return NULL;
+}
+
+// Every thread that is listed is stopped; is every thread listed? A thread that ends while the list is
+// read may hide others behind it (next_tid() in fs/proc/base.c): read until nothing is new and
+// the number is the kernel's.
+static struct error *tracees_stop_rest(struct tracees *tracees, DIR *tasks)
+{
+	size_t seen, new_count, expected = 0;
+	unsigned recounts = 0;
+
+	do {
+		struct error *error = tracees_await(tracees);
+		if (!error)
+			error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
+		if (!error)
+			error = count_threads(tracees, tasks, &expected);
+		if (error)
+			return error;
+	} while (new_count > 0 || (seen != expected && recounts++ < RECOUNTS_MAX));
+	return NULL;
+}
+
+// Drops the threads that have ended.
+static void tracees_compact(struct tracees *tracees)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < tracees->count; i++)
+		if (tracees->list[i].state == TRACEE_STOPPED)
+			tracees->list[kept++] = tracees->list[i];
+	tracees->count = kept;
+	addr_map_deinit(&tracees->by_tid);
+}
+
+struct error *tracees_stop(struct tracees *tracees)
+{
+	_cleanup_dir_ DIR *tasks = NULL;
+	size_t seen, new_count;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", tracees->pid);
+	tasks = opendir(path);
+	if (!tasks && errno == ENOENT)
+		return ended_error(tracees);
+	if (!tasks)
+		return error_create_os(errno, "cannot read %s", path);
+
+	// Seizing does not stop: all the slow work first, then one burst of interrupts.
+	tracees->seize_ns = clock_now_ns();
+	struct error *error = tracees_seize_new(tracees, tasks, false, &seen, &new_count);
+	if (error)
+		return error;
+	for (size_t i = 0; i < tracees->count; i++)
+		if (tracees->list[i].state != TRACEE_GONE)
+			tracee_interrupt(tracees, &tracees->list[i]);
+	error = tracees_stop_rest(tracees, tasks);
+	if (error)
+		return error;
+	tracees_compact(tracees);
+	return tracees->count ? NULL : ended_error(tracees);
+}
+
+#if defined(__x86_64__)
+addr_t tracee_thread_pointer(const struct tracee *tracee)
+{
+	errno = 0;
+	long base = ptrace(PTRACE_PEEKUSER, tracee->tid, offsetof(struct user_regs_struct, fs_base),
+			   NULL);
+
+	return errno ? 0 : (addr_t)base;
+}
+#else
+// On aarch64 pthread_self() lies sizeof(struct pthread) below the thread pointer, and that size is
+// glibc's secret.
+addr_t tracee_thread_pointer(const struct tracee *tracee)
+{
+	(void)tracee;
+	return 0;
+}
+#endif

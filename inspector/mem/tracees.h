@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef MEM_TRACEES_H
+#define MEM_TRACEES_H
+
+/*
+ * The ptrace half of mem/pause.h: seizes and stops all threads of a process. All of it runs on one
+ * thread of ours, the tracer, and there is no function to let go: the tracer thread ends, and the
+ * kernel detaches what it held, in whatever state that is. So the usual way out is the one that a
+ * SIGKILL takes, and works where PTRACE_DETACH does not (it wants a stopped thread: not one in
+ * uninterruptible sleep, not a main thread that has ended before the others). A signal whose delivery
+ * was stopped is delivered then, and a process that was stopped stays so (exit_ptrace() and
+ * __ptrace_unlink() in kernel/ptrace.c).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/addr_map.h"
+#include "base/error.h"
+
+enum tracee_state {
+	/** Asked to stop. */
+	TRACEE_STOPPING,
+	TRACEE_STOPPED,
+	/** Has ended. */
+	TRACEE_GONE,
+};
+
+struct tracee {
+	pid_t tid;
+	enum tracee_state state;
+};
+
+struct tracees {
+	pid_t pid;
+	struct tracee *list;
+	size_t count;
+	size_t capacity;
+	/** Index in the list by thread id. */
+	struct addr_map by_tid;
+	/** When the first thread was seized, and when the first one may have stopped; 0 before. */
+	uint64_t seize_ns;
+	uint64_t begin_ns;
+	/** Why tracees_stop() failed: nothing but threads in uninterruptible sleep; may be tried
+	 *  again. */
+	bool blocked;
+};
+
+void tracees_deinit(struct tracees *tracees);
+
+/**
+ * Stops all threads of `pid`, those that appear meanwhile too; everything else is zero-initialised.
+ * Errors as of pause_begin(); what was stopped by then stays so until the calling thread ends.
+ */
+MUST_USE struct error *tracees_stop(struct tracees *tracees);
+
+/** The thread pointer of a stopped thread; 0 when the kernel does not tell. */
+addr_t tracee_thread_pointer(const struct tracee *tracee);
+
+#endif
