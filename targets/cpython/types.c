@@ -18,6 +18,8 @@ enum {
 	REJECTED_MAX = 1 << 20,
 };
 
+/** What tells an object's size stands at its beginning. */
+static const uint32_t HEADER_BYTES_MAX = 2048;
 static const uint64_t BASICSIZE_MAX = 1 << 20;
 static const uint64_t ITEMSIZE_MAX = 1 << 16;
 static const uint32_t NO_TYPE = UINT32_MAX;
@@ -215,29 +217,55 @@ static struct py_type *types_add(struct py_types *types, addr_t at)
 	return type;
 }
 
+static uint32_t types_field_end(struct py_field field)
+{
+	return field.present ? field.offset + field.size : 0;
+}
+
+static uint32_t types_larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+// How far the fields reach that py_size_own() and py_size_of() take from an object's copy.
 static uint32_t types_header_bytes(const struct py_layout *layout, const struct py_type *type)
 {
+	uint32_t object_end = types_field_end(layout->f.object_type);
+
 	switch (type->shape) {
 	case PY_SHAPE_STR:
 		return layout->size.ascii;
-	case PY_SHAPE_PLAIN:
-		if (!type->itemsize)
-			return layout->f.object_type.offset + layout->f.object_type.size;
-		return layout->f.var_size.offset + layout->f.var_size.size;
-	case PY_SHAPE_BYTES2:
-	case PY_SHAPE_LONG:
-		return layout->f.var_size.offset + layout->f.var_size.size;
 	case PY_SHAPE_UNICODE2:
+		return types_field_end(layout->f.unicode_length);
+	case PY_SHAPE_PLAIN:
+		return type->itemsize ? types_field_end(layout->f.var_size) : object_end;
+	case PY_SHAPE_BYTES2:
+		return types_field_end(layout->f.var_size);
+	case PY_SHAPE_LONG:
+		return layout->f.long_tag.present ? types_field_end(layout->f.long_tag)
+						  : types_field_end(layout->f.var_size);
 	case PY_SHAPE_LIST:
+		return types_field_end(layout->f.list_allocated);
 	case PY_SHAPE_DICT:
+		return types_larger(types_larger(types_field_end(layout->f.dict_keys),
+						 types_field_end(layout->f.dict_values)),
+				    types_larger(types_field_end(layout->f.dict_mask),
+						 types_field_end(layout->f.dict_table)));
 	case PY_SHAPE_SET:
+		return types_larger(types_field_end(layout->f.set_mask),
+				    types_field_end(layout->f.set_table));
 	case PY_SHAPE_DEQUE:
+		return types_larger(types_larger(types_field_end(layout->f.deque_leftindex),
+						 types_field_end(layout->f.deque_len)),
+				    types_field_end(layout->f.var_size));
 	case PY_SHAPE_BYTEARRAY:
+		return types_field_end(layout->f.bytearray_alloc);
 	case PY_SHAPE_TYPE:
+		return types_field_end(layout->f.type_flags);
 	case PY_SHAPE_INSTANCE2:
-		break;
+		return types_field_end(layout->f.instance_class);
 	}
-	return (uint32_t)type->basicsize;
+	return object_end;
 }
 
 // Checks that @a at is a type and adds it. NULL when it is none.
@@ -258,17 +286,20 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 	    basicsize > BASICSIZE_MAX || itemsize > ITEMSIZE_MAX ||
 	    !types_has_metatype(types, window, py_get(object, layout->f.object_type)))
 		return NULL;
+	struct py_type seen = {.basicsize = basicsize, .itemsize = itemsize, .flags = flags};
+	seen.shape = types_shape(types, window, at, flags);
+	seen.header_bytes = types_header_bytes(layout, &seen);
+	if (seen.header_bytes > HEADER_BYTES_MAX)
+		return NULL;
 	struct py_type *type = types_add(types, at);
 	if (!type)
 		return NULL;
-	type->flags = flags;
-	type->basicsize = basicsize;
-	type->itemsize = itemsize;
-	type->shape = types_shape(types, window, at, flags);
+	seen.at = type->at;
+	seen.id = type->id;
+	*type = seen;
 	type->is_gc = flags & PY_TYPE_GC;
 	type->presize = (type->is_gc ? layout->size.gc_head : 0) +
 			(flags & layout->preheader_flags ? 2 * sizeof(addr_t) : 0);
-	type->header_bytes = types_header_bytes(layout, type);
 	type->is_fixed = type->shape == PY_SHAPE_PLAIN && itemsize == 0;
 	type->name = types_name(types, window, at, flags, c_name_at);
 	if (!type->name && !types->error)

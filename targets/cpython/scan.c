@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "targets/cpython/scan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "targets/cpython/size.h"
+
+/*
+ * Objects/obmalloc.c, debug hooks: before the block its length (big-endian) and a word of one letter
+ * for the kind of memory and seven forbidden bytes, 0xFB up to 3.7 and 0xFD since.
+ */
+enum { DEBUG_HEADER_BYTES = 16, DEBUG_KIND_OBJECT = 'o' };
+static const uint64_t DEBUG_FORBIDDEN_FD = 0xfdfdfdfdfdfdfdU;
+static const uint64_t DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
+
+// Beyond this a "reference count" may as well be an address (a program that is linked to a fixed
+// place has low ones) and the block has to fit its object exactly.
+static const uint64_t REFCOUNT_PLAUSIBLE_MAX = 1 << 16;
+static const uint64_t REFCOUNT_MAX = 1ULL << 32;
+
+// The low bits of the collector's links are flags (Include/internal/pycore_gc.h).
+static const addr_t LINK_FLAGS = 3;
+
+// Of a larger block's beginning: presize and header of any object.
+static const size_t SCAN_DATA_BYTES_ENOUGH = 2560;
+
+// _PyGC_REFS_UNTRACKED, up to 3.7.
+static const int64_t GC_REFS_UNTRACKED = -2;
+
+struct error *py_scan_create(const struct py_layout *layout, struct py_types *types,
+			     struct mem_source *source, struct py_scan **ret)
+{
+	struct py_scan *scan = calloc(1, sizeof(*scan));
+
+	if (!scan)
+		return error_no_memory();
+	scan->layout = layout;
+	scan->types = types;
+	scan->presizes[scan->presize_count++] = 0;
+	scan->presizes[scan->presize_count++] = layout->size.gc_head;
+	if (layout->preheader_flags) {
+		scan->presizes[scan->presize_count++] = layout->size.gc_head + 2 * sizeof(addr_t);
+		if (layout->size.gc_head != 2 * sizeof(addr_t))
+			scan->presizes[scan->presize_count++] = 2 * sizeof(addr_t);
+	}
+	struct error *error = mem_window_create(source, &scan->window);
+	if (error) {
+		py_scan_destroy(scan);
+		return error;
+	}
+	*ret = scan;
+	return NULL;
+}
+
+void py_scan_destroy(struct py_scan *scan)
+{
+	if (!scan)
+		return;
+	mem_window_destroy(scan->window);
+	error_destroy(scan->error);
+	free(scan);
+}
+
+static inline uint64_t scan_word(const unsigned char *at)
+{
+	uint64_t word;
+
+	memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+static void scan_fail(struct py_scan *scan, struct error *error)
+{
+	if (scan->error)
+		error_destroy(error);
+	else
+		scan->error = error;
+}
+
+static void scan_flush(struct py_scan *scan)
+{
+	struct error *error = heap_sink_objects(scan->sink, scan->batch, scan->batch_count);
+
+	scan->batch_count = 0;
+	if (error)
+		scan_fail(scan, error);
+}
+
+static inline bool scan_head_is_linked(const struct py_layout *layout, const unsigned char *head)
+{
+	if (layout->f.gc_refs.present) {
+		int64_t refs = (int64_t)scan_word(head + layout->f.gc_refs.offset);
+		return refs >> layout->gc_refs_shift != GC_REFS_UNTRACKED;
+	}
+	return scan_word(head + layout->f.gc_next.offset) != 0;
+}
+
+// Whether the head at @a head_at belongs to a tracked object; adds its links to the sums.
+static inline bool scan_link(struct py_scan *scan, const unsigned char *head, addr_t head_at)
+{
+	const struct py_layout *layout = scan->layout;
+
+	if (!scan_head_is_linked(layout, head))
+		return false;
+	if (scan->mode == PY_SCAN_REPORT_MARKED)
+		return py_marks_is_member(scan->marks, head_at);
+	addr_t next = scan_word(head + layout->f.gc_next.offset) & ~LINK_FLAGS;
+	addr_t prev = scan_word(head + layout->f.gc_prev.offset) & ~LINK_FLAGS;
+	if (scan->mode == PY_SCAN_MARK)
+		py_marks_add(scan->marks, head_at, next, prev);
+	scan->sums.heads += py_link_term(head_at);
+	scan->sums.nexts += py_link_term(next);
+	scan->sums.prevs += py_link_term(prev);
+	scan->tracked_count++;
+	return true;
+}
+
+static inline void scan_emit(struct py_scan *scan, const struct py_type *type,
+			     const unsigned char *object, addr_t at, uint64_t refcount,
+			     bool tracked, uint64_t own)
+{
+	const struct py_layout *layout = scan->layout;
+	uint32_t flags = tracked ? HEAP_TRACKED : 0;
+
+	if (type->shape == PY_SHAPE_INSTANCE2) {
+		addr_t class_at = py_get(object, layout->f.instance_class);
+		const struct py_type *class_type =
+			py_types_of_class(scan->types, &scan->cache, scan->window, class_at);
+		if (class_type)
+			type = class_type;
+	}
+	// _Py_IsImmortal(): the low half is negative.
+	if (layout->has_immortals && (int32_t)refcount < 0) {
+		refcount = 0;
+		flags |= HEAP_IMMORTAL;
+	}
+	uint64_t size = type->is_fixed ? type->basicsize + type->presize
+				       : py_size_of(layout, scan->window, type, at, object, own);
+	scan->batch[scan->batch_count++] = (struct heap_object){
+		.at = at,
+		.size_bytes = size,
+		.refcount = refcount,
+		.type = type->id,
+		.flags = flags,
+	};
+	if (scan->batch_count == PY_SCAN_BATCH)
+		scan_flush(scan);
+}
+
+static inline bool scan_refcount_is_immortal(const struct py_layout *layout, uint64_t refcount)
+{
+	return layout->has_immortals && (int32_t)refcount < 0 && refcount < REFCOUNT_MAX;
+}
+
+// Tries the block as an object with @a presize bytes before it.
+static inline bool scan_try(struct py_scan *scan, const unsigned char *data, addr_t at,
+			    size_t bytes, uint32_t presize)
+{
+	const struct py_layout *layout = scan->layout;
+	const unsigned char *object = data + presize;
+	uint64_t refcount = scan_word(object + layout->f.object_refcnt.offset);
+
+	if (refcount == 0 || refcount >= REFCOUNT_MAX)
+		return false;
+	addr_t type_at = scan_word(object + layout->f.object_type.offset);
+	if (type_at < MEM_WINDOW_PAGE_BYTES || type_at % sizeof(addr_t) != 0)
+		return false;
+	const struct py_type *type =
+		py_types_find(scan->types, &scan->cache, scan->window, type_at);
+	if (!type || type->presize != presize || presize + type->header_bytes > bytes)
+		return false;
+	if (type->is_gc && presize + type->basicsize > bytes)
+		return false;
+	uint64_t own = type->basicsize;
+	if (!type->is_fixed) {
+		own = py_size_own(layout, type, object);
+		// Some types keep something else where ob_size would be.
+		if (own + presize > bytes)
+			own = type->basicsize;
+	}
+	if (refcount > REFCOUNT_PLAUSIBLE_MAX && !scan_refcount_is_immortal(layout, refcount) &&
+	    (presize + own > bytes || bytes - presize - own >= 16))
+		return false;
+	bool tracked = type->is_gc && scan_link(scan, object - layout->size.gc_head,
+						at + presize - layout->size.gc_head);
+	if (scan->mode != PY_SCAN_MARK)
+		scan_emit(scan, type, object, at + presize, refcount, tracked, own);
+	return true;
+}
+
+void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_bytes, addr_t at,
+		   size_t bytes, bool looks_freed)
+{
+	enum { OBJECT_HEADER_BYTES = 16 };
+
+	if (data_bytes < OBJECT_HEADER_BYTES || scan->error)
+		return;
+	uint64_t second = scan_word(data + 8);
+	if (second >> 8 == DEBUG_FORBIDDEN_FD || second >> 8 == DEBUG_FORBIDDEN_FB) {
+		uint64_t length = __builtin_bswap64(scan_word(data));
+		if ((second & 0xff) != DEBUG_KIND_OBJECT || bytes < DEBUG_HEADER_BYTES ||
+		    length > bytes - DEBUG_HEADER_BYTES)
+			return;
+		data += DEBUG_HEADER_BYTES;
+		data_bytes -= DEBUG_HEADER_BYTES;
+		at += DEBUG_HEADER_BYTES;
+		bytes = length;
+		looks_freed = false;
+	}
+	// A header (types.c: HEADER_BYTES_MAX) must lie in the bytes at hand.
+	if (bytes > data_bytes && data_bytes < SCAN_DATA_BYTES_ENOUGH)
+		bytes = data_bytes;
+	for (uint32_t i = looks_freed ? 1 : 0; i < scan->presize_count; i++)
+		if (scan->presizes[i] + OBJECT_HEADER_BYTES <= bytes &&
+		    scan_try(scan, data, at, bytes, scan->presizes[i]))
+			return;
+}
+
+void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
+			  const unsigned char *object, addr_t at)
+{
+	uint64_t refcount = py_get(object, scan->layout->f.object_refcnt);
+
+	if (!scan->error && scan->mode != PY_SCAN_MARK)
+		scan_emit(scan, type, object, at, refcount, false, type->basicsize);
+}
+
+struct error *py_scan_finish(struct py_scan *scan)
+{
+	if (scan->sink && scan->batch_count)
+		scan_flush(scan);
+	struct error *error = mem_window_take_error(scan->window);
+	if (error)
+		scan_fail(scan, error);
+	return take_ptr(scan->error);
+}
+
+void py_scan_problem(struct py_scan *scan, enum heap_problem_kind kind, addr_t at,
+		     const char *format, ...)
+{
+	char text[200];
+	va_list args;
+
+	if (!scan->sink)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	struct heap_problem problem = {.kind = kind, .at = at, .text = text};
+	struct error *error = heap_sink_problem(scan->sink, &problem);
+	if (error)
+		scan_fail(scan, error);
+}
