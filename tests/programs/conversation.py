@@ -21,6 +21,8 @@ os.dup2(_null, 1)
 
 _module_of = type.__dict__["__module__"].__get__
 _name_of = type.__dict__.get("__qualname__", type.__dict__["__name__"]).__get__
+_mro_of = type.__dict__["__mro__"].__get__
+_dict_of = type.__dict__["__dict__"].__get__
 _old_style = None
 if sys.version_info[0] == 2:
     class _Old:
@@ -44,23 +46,33 @@ def type_name(kind):
     return module + "." + name
 
 
+def _is_asked(kind):
+    """Whether sys.getsizeof() of its instances runs no code of Python: that may do anything."""
+    if not isinstance(kind, type):
+        return True
+    for base in _mro_of(kind):
+        if isinstance(base, type) and "__sizeof__" in _dict_of(base):
+            return not hasattr(_dict_of(base)["__sizeof__"], "__code__")
+    return True
+
+
 def _tally(objects):
-    """JSON of {type name: [count, sum of sys.getsizeof]}."""
-    rows = {}
+    """JSON of {type name: [count, sum of sys.getsizeof, or null where that is not asked]}."""
+    rows, asked = {}, {}
     old_style, sizes = _old_style, sys.getsizeof
     for thing in objects:
         kind = type(thing)
         if kind is old_style:
             kind = thing.__class__
+        if kind not in asked:
+            asked[kind] = _is_asked(kind)
         name = type_name(kind)
-        # An own __sizeof__ may say anything or fail: it is not asked.
-        if "__sizeof__" in getattr(kind, "__dict__", ()) and kind.__flags__ & 1 << 9:
-            size = 0
-        else:
-            size = sizes(thing, 0)
         count, total = rows.get(name, (0, 0))
-        rows[name] = (count + 1, total + size)
-    return "{%s}" % ", ".join(["%s: [%d, %d]" % (encode_basestring_ascii(name), count, size)
+        if total is not None:
+            total = total + sizes(thing, 0) if asked[kind] else None
+        rows[name] = (count + 1, total)
+    return "{%s}" % ", ".join(["%s: [%d, %s]" % (encode_basestring_ascii(name), count,
+                                                 "null" if size is None else size)
                                for name, (count, size) in sorted(rows.items())])
 
 

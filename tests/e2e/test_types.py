@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collector tracks is counted to the object, for every type."""
+
+import pytest
+
+from support.reports import checked_rows, column, mismatches, rows
+
+
+def counts_of(census):
+    return {name: count for name, (count, _) in census.items()}
+
+
+def test_tracked_is_what_the_program_itself_counts_for_every_type(
+        interpreter, start, leakinspect):
+    target = start("library_code.py", interpreter)
+    truth = target.census()
+    report = leakinspect("types", target.pid)
+    assert mismatches(counts_of(truth), column(report, "tracked")) == {}
+    # The other way round: it had indeed stopped making objects.
+    assert target.census() == truth
+    # A heap worth the name, with the odd types of real code among the usual ones.
+    assert len(truth) > 100 and sum(counts_of(truth).values()) > 20000
+    for name in ("some.package.PlainModule", "NumberModule", "NoneModule", "Builtins",
+                 "and more.with space", "collections.deque"):
+        assert name in truth
+
+
+def test_size_is_the_sum_of_getsizeof_for_every_type_that_is_always_tracked(
+        interpreter, start, leakinspect):
+    target = start("library_code.py", interpreter)
+    truth = target.census()
+    found = rows(leakinspect("types", target.pid))
+    always = {name for name, row in found.items() if row["count"] == row["tracked"]}
+    # Where __sizeof__ is code of Python the program asked nothing, and says null.
+    expected = {name: size for name, (_, size) in truth.items()
+                if name in always and size is not None}
+    assert {"list", "set", "collections.deque"} <= set(expected)
+    got = {name: found[name]["size"] for name in expected}
+    assert mismatches(expected, got) == {}
+
+
+def test_looking_again_gives_the_same_numbers(interpreter, start, leakinspect):
+    target = start("library_code.py", interpreter, args=["--no-unittests"])
+    first = leakinspect("types", target.pid)
+    for _ in range(5):
+        again = leakinspect("types", target.pid)
+        assert again["types"] == first["types"] and again["total"] == first["total"]
+
+
+def test_every_generation_is_counted_and_the_permanent_one_too(interpreter, start, leakinspect):
+    target = start("frozen.py", interpreter)
+    truth = counts_of(target.census())
+    report = leakinspect("types", target.pid)
+    found = rows(report)
+    got = {name: found["__main__." + name]["tracked"]
+           for name in ("Frozen", "Old", "Middle", "Young")}
+    assert got == {"Frozen": 3000, "Old": 2000, "Middle": 1000, "Young": 500}
+    # gc.get_objects() leaves the frozen ones out; the report does not.
+    assert report["total"]["tracked"] == sum(truth.values()) + int(target.ask("frozen"))
+
+
+def test_every_interpreter_of_the_process_is_counted(interpreter, start, leakinspect):
+    target = start("interpreters.py", interpreter)
+    if target.ready == "none":
+        pytest.skip("this Python makes no interpreters")
+    found = rows(leakinspect("types", target.pid))
+    assert found["__main__.Inner"]["tracked"] == 3 * 1111
+    assert found["__main__.Outer"]["tracked"] == 2222
+    assert leakinspect("info", target.pid)["interpreters"] == 4
+
+
+def test_rows_come_with_the_most_numerous_first(debian_python, start, leakinspect):
+    report = leakinspect("types", start("idle.py", debian_python).pid)
+    checked_rows(report)
+    counts = [row["count"] for row in report["types"]]
+    assert counts == sorted(counts, reverse=True)
