@@ -3,16 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "mem/maps.h"
+#include "mem/pagemap.h"
 #include "mem/process.h"
 
 enum {
@@ -23,14 +22,7 @@ enum {
 	BATCH_BYTES_MAX = 1 << 30,
 	/** From this size on a look whether it is still the same process costs nothing in comparison. */
 	CHECKED_BYTES = 64 << 10,
-	/** Entries of /proc/PID/pagemap per read, doubled from one to the other while a run lasts. */
-	PAGEMAP_ENTRIES_MIN = 64,
-	PAGEMAP_ENTRIES_MAX = 4096,
 };
-
-/** Bits of an entry, from Documentation/admin-guide/mm/pagemap.rst. */
-static const uint64_t pagemap_present = (uint64_t)1 << 63;
-static const uint64_t pagemap_swapped = (uint64_t)1 << 62;
 
 struct live {
 	struct mem_source source;
@@ -240,66 +232,25 @@ static struct error *live_maps(struct mem_source *source, struct maps *ret)
 	return error;
 }
 
-// Extends the run [*ret_start, *ret_end) by what @a entries tell of the pages from @a at on; whether
-// it ended.
-static bool run_extend(const struct live *live, const uint64_t *entries, size_t count, addr_t at,
-		       addr_t *ret_start, addr_t *ret_end)
-{
-	for (size_t i = 0; i < count; i++, at += live->page_bytes) {
-		bool held = entries[i] & (pagemap_present | pagemap_swapped);
-
-		if (held && *ret_start == *ret_end)
-			*ret_start = at;
-		if (held)
-			*ret_end = at + live->page_bytes;
-		else if (*ret_start != *ret_end)
-			return true;
-	}
-	return false;
-}
-
 static struct error *live_resident(struct mem_source *source, addr_t start, addr_t end,
 				   addr_t *ret_start, addr_t *ret_end)
 {
 	struct live *live = live_of(source);
-	uint64_t entries[PAGEMAP_ENTRIES_MAX];
-	// Small first pieces: a caller goes from run to run, and they may be short.
-	size_t ask = PAGEMAP_ENTRIES_MIN;
-	addr_t first = start - start % live->page_bytes;
-	addr_t run_start = 0, run_end = 0;
+	struct pagemap_run run = {.start = start, .end = end};
 
-	if (live->pagemap_fd < 0 || start >= end) {
-		*ret_start = start < end ? start : end;
-		*ret_end = end;
+	*ret_start = *ret_end = end;
+	if (start >= end)
 		return NULL;
+	if (live->pagemap_fd >= 0) {
+		struct error *error = pagemap_find(live->pagemap_fd, start, end, &run);
+		// An ended process has no pages either.
+		if (!error && run.start == run.end)
+			error = live_check(live);
+		if (error || run.start == run.end)
+			return error;
 	}
-	for (addr_t at = first; at < end && at >= first;) {
-		uint64_t pages = (end - at - 1) / live->page_bytes + 1;
-		size_t count = pages < ask ? (size_t)pages : ask;
-		ssize_t got = pread(live->pagemap_fd, entries, count * sizeof(*entries),
-				    (off_t)(at / live->page_bytes * sizeof(*entries)));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return error_create_os(errno, "cannot read /proc/%d/pagemap", live->pid);
-		// Addresses that no process of this machine can have, or the process has ended.
-		if (got < (ssize_t)sizeof(*entries)) {
-			struct error *error = live_check(live);
-			if (error)
-				return error;
-			break;
-		}
-		count = (size_t)got / sizeof(*entries);
-		if (run_extend(live, entries, count, at, &run_start, &run_end))
-			break;
-		at += count * live->page_bytes;
-		ask = ask * 2 < PAGEMAP_ENTRIES_MAX ? ask * 2 : PAGEMAP_ENTRIES_MAX;
-	}
-	if (run_start == run_end)
-		run_start = run_end = end;
-	*ret_start = run_start < start ? start : run_start;
-	*ret_end = run_end > end ? end : run_end;
+	*ret_start = run.start < start ? start : run.start;
+	*ret_end = run.end > end ? end : run.end;
 	return NULL;
 }
 
