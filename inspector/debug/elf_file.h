@@ -32,9 +32,11 @@ bool elf_file_is_64bit(const struct elf_file *file);
 /** EM_X86_64 and the like. */
 unsigned elf_file_machine(const struct elf_file *file);
 
-/** Address minus file offset of the loadable segment that holds @a file_offset; *@a present false
- *  when none does. With the mapping of that offset it gives the load bias. */
-int64_t elf_file_segment_delta(const struct elf_file *file, uint64_t file_offset, bool *present);
+/** Address minus file offset of the loadable segment, @a executable or not, whose pages hold
+ *  @a file_offset; *@a present false when none does. Two segments may share a page of the file, which
+ *  is then mapped twice: hence @a executable, as the mapping has it. */
+int64_t elf_file_segment_delta(const struct elf_file *file, uint64_t file_offset, bool executable,
+			       bool *present);
 
 /** The value (unrelocated address) of a defined symbol in .symtab or .dynsym. A suffix the compiler
  *  added (".lto_priv.0", ".part.1") is ignored when no exact match exists. */

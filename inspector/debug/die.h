@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef DEBUG_DIE_H
+#define DEBUG_DIE_H
+
+/*
+ * The tree of debugging information entries (DIEs) of one file: units, children, attributes. die.c
+ * is the only file that includes libdwarf, and hides how its versions differ. What the entries mean
+ * is dwarf_types.c's business.
+ *
+ * Strings live as long as the file is open.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/** DWARF 5, table 7.3; those that are asked about. */
+enum die_tag {
+	DIE_TAG_ARRAY = 0x01,
+	DIE_TAG_ENUMERATION = 0x04,
+	DIE_TAG_MEMBER = 0x0d,
+	DIE_TAG_POINTER = 0x0f,
+	DIE_TAG_REFERENCE = 0x10,
+	DIE_TAG_STRUCTURE = 0x13,
+	DIE_TAG_TYPEDEF = 0x16,
+	DIE_TAG_UNION = 0x17,
+	DIE_TAG_SUBRANGE = 0x21,
+	DIE_TAG_BASE_TYPE = 0x24,
+	DIE_TAG_CONST = 0x26,
+	DIE_TAG_PACKED = 0x2d,
+	DIE_TAG_VARIABLE = 0x34,
+	DIE_TAG_VOLATILE = 0x35,
+	DIE_TAG_RESTRICT = 0x37,
+	DIE_TAG_ATOMIC = 0x47,
+	DIE_TAG_IMMUTABLE = 0x4b,
+};
+
+/** DWARF 5, table 7.5. */
+enum die_attribute {
+	DIE_AT_LOCATION = 0x02,
+	DIE_AT_BYTE_SIZE = 0x0b,
+	DIE_AT_BIT_OFFSET = 0x0c,
+	DIE_AT_BIT_SIZE = 0x0d,
+	DIE_AT_UPPER_BOUND = 0x2f,
+	DIE_AT_ABSTRACT_ORIGIN = 0x31,
+	DIE_AT_COUNT = 0x37,
+	DIE_AT_DATA_MEMBER_LOCATION = 0x38,
+	DIE_AT_DECLARATION = 0x3c,
+	DIE_AT_ENCODING = 0x3e,
+	DIE_AT_SPECIFICATION = 0x47,
+	DIE_AT_TYPE = 0x49,
+	DIE_AT_SIGNATURE = 0x69,
+	DIE_AT_DATA_BIT_OFFSET = 0x6b,
+};
+
+/** DWARF 5, table 7.11. */
+enum die_encoding {
+	DIE_ENCODING_FLOAT = 0x04,
+	DIE_ENCODING_COMPLEX_FLOAT = 0x03,
+	DIE_ENCODING_SIGNED = 0x05,
+	DIE_ENCODING_SIGNED_CHAR = 0x06,
+};
+
+struct die_file;
+
+/** One entry: libdwarf's own struct, which nobody else looks into. */
+struct Dwarf_Die_s;
+
+/** Takes NULL. */
+void die_free(struct Dwarf_Die_s *die);
+void die_cleanup(struct Dwarf_Die_s **die);
+#define _cleanup_die_ CLEANUP(die_cleanup)
+
+/**
+ * Opens @a path and reads the headers of its units. ERROR_UNSUPPORTED when it is no ELF file, has no
+ * DWARF, or only a skeleton whose entries are in .dwo files; ERROR_FAILED when it is damaged.
+ */
+MUST_USE struct error *die_file_open(const char *path, struct die_file **ret);
+/** Takes NULL. Every die of the file must have been freed. */
+void die_file_close(struct die_file *file);
+
+const char *die_file_path(const struct die_file *file);
+
+/** "The debug information in PATH is damaged or ... (@a what)". */
+MUST_USE struct error *die_file_damaged(const struct die_file *file, const char *what);
+
+/** Compile, partial and type units of .debug_info, then those of .debug_types. */
+size_t die_file_unit_count(const struct die_file *file);
+
+/** The root of unit @a number; the caller frees it. */
+MUST_USE struct error *die_file_unit(const struct die_file *file, size_t number,
+				     struct Dwarf_Die_s **ret);
+
+/** The entry at @a offset of .debug_info (or .debug_types); the caller frees it. */
+MUST_USE struct error *die_at(const struct die_file *file, uint64_t offset, bool in_info,
+			      struct Dwarf_Die_s **ret);
+
+/** A second handle of @a die (NULL: NULL); the caller frees it. */
+MUST_USE struct error *die_copy(const struct die_file *file, struct Dwarf_Die_s *die,
+				struct Dwarf_Die_s **ret);
+
+/** Where it is: the arguments of die_at(). */
+MUST_USE struct error *die_offset(const struct die_file *file, struct Dwarf_Die_s *die,
+				  uint64_t *ret, bool *ret_in_info);
+
+/** An enum die_tag, or another one's number. */
+MUST_USE struct error *die_tag(const struct die_file *file, struct Dwarf_Die_s *die, unsigned *ret);
+
+/** DW_AT_name; *@a ret is NULL when it has none. */
+MUST_USE struct error *die_name(const struct die_file *file, struct Dwarf_Die_s *die,
+				const char **ret);
+
+MUST_USE struct error *die_has(const struct die_file *file, struct Dwarf_Die_s *die,
+			       enum die_attribute attribute, bool *ret);
+
+/** A constant, data forms taken as unsigned; *@a present false when there is none or it is no constant
+ *  (the bound of a variable-length array is an expression). */
+MUST_USE struct error *die_number(const struct die_file *file, struct Dwarf_Die_s *die,
+				  enum die_attribute attribute, bool *present, int64_t *ret);
+
+/**
+ * An expression that is nothing but one address (DW_OP_addr, DW_OP_addrx), with a constant added or
+ * not. *@a present false for all else: a location list, a register, a thread-local.
+ */
+MUST_USE struct error *die_address(const struct die_file *file, struct Dwarf_Die_s *die,
+				   enum die_attribute attribute, bool *present, addr_t *ret);
+
+/** An offset: a constant, or in DWARF 2 the expression DW_OP_plus_uconst. */
+MUST_USE struct error *die_member_offset(const struct die_file *file, struct Dwarf_Die_s *die,
+					 bool *present, uint64_t *ret);
+
+/** Bytes of an address in the unit of @a die. */
+MUST_USE struct error *die_address_bytes(const struct die_file *file, struct Dwarf_Die_s *die,
+					 unsigned *ret);
+
+/** The entry that a reference leads to, in whichever unit; *@a ret is NULL when there is no such
+ *  attribute. The caller frees it. */
+MUST_USE struct error *die_follow(const struct die_file *file, struct Dwarf_Die_s *die,
+				  enum die_attribute attribute, struct Dwarf_Die_s **ret);
+
+/** The first child; *@a ret is NULL when there is none. The caller frees it. */
+MUST_USE struct error *die_child(const struct die_file *file, struct Dwarf_Die_s *die,
+				 struct Dwarf_Die_s **ret);
+
+/** Frees *@a die and replaces it by its next sibling, NULL after the last. Siblings go forward in the
+ *  file, so that a loop over them ends whatever the file says. */
+MUST_USE struct error *die_next(const struct die_file *file, struct Dwarf_Die_s **die);
+
+#endif
