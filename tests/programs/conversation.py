@@ -50,7 +50,8 @@ def _is_asked(kind):
     """Whether sys.getsizeof() of its instances runs no code of Python: that may do anything."""
     if not isinstance(kind, type):
         return True
-    for base in _mro_of(kind):
+    # None: a static type of C that nobody has finished; getsizeof() does.
+    for base in _mro_of(kind) or ():
         if isinstance(base, type) and "__sizeof__" in _dict_of(base):
             return not hasattr(_dict_of(base)["__sizeof__"], "__code__")
     return True
