@@ -204,6 +204,13 @@ addr_t py_marks_outside(const struct py_marks *marks, size_t index)
 	return addr_map_get(&marks->outside, at, &value) && value & MARK_LIST ? 0 : at;
 }
 
+bool py_marks_was_found(const struct py_marks *marks, addr_t head_at)
+{
+	uint32_t value;
+
+	return addr_map_get(&marks->outside, head_at, &value) && value & MARK_HEAD;
+}
+
 static addr_t marks_address(const struct py_marks *marks, size_t word, uint64_t bits)
 {
 	for (size_t i = marks->range_count; i-- > 0;) {

@@ -44,6 +44,9 @@ enum { PY_MARKS_OUTSIDE_MAX = 1 << 20 };
 size_t py_marks_outside_count(const struct py_marks *marks);
 addr_t py_marks_outside(const struct py_marks *marks, size_t index);
 
+/** Whether a linked head was found at @a head_at, an address outside the ranges. */
+bool py_marks_was_found(const struct py_marks *marks, addr_t head_at);
+
 /**
  * After all were added: whether the lists are whole. Heads that nothing points to are left out of
  * them (*@a ret_stray is how many); one that is pointed to and is none, or pointed to from one side

@@ -25,7 +25,7 @@ static const uint64_t REFCOUNT_MAX = 1ULL << 32;
 static const addr_t LINK_FLAGS = 3;
 
 // Of a larger block's beginning: presize and header of any object.
-static const size_t SCAN_DATA_BYTES_ENOUGH = 2560;
+enum { SCAN_DATA_BYTES_ENOUGH = 2560 };
 
 // _PyGC_REFS_UNTRACKED, up to 3.7.
 static const int64_t GC_REFS_UNTRACKED = -2;
@@ -226,6 +226,27 @@ void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
 
 	if (!scan->error && scan->mode != PY_SCAN_MARK)
 		scan_emit(scan, type, object, at, refcount, false, type->basicsize);
+}
+
+bool py_scan_tracked_at(struct py_scan *scan, addr_t head_at)
+{
+	const struct py_layout *layout = scan->layout;
+	unsigned char bytes[SCAN_DATA_BYTES_ENOUGH];
+	addr_t at = head_at + layout->size.gc_head;
+	addr_t type_at = mem_window_word(scan->window, at + layout->f.object_type.offset, 0);
+	const struct py_type *type =
+		type_at ? py_types_find(scan->types, &scan->cache, scan->window, type_at) : NULL;
+
+	if (!type || !type->is_gc || scan->error ||
+	    !mem_window_read(scan->window, head_at, bytes,
+			     layout->size.gc_head + type->header_bytes) ||
+	    !scan_link(scan, bytes, head_at))
+		return false;
+	const unsigned char *object = bytes + layout->size.gc_head;
+	if (scan->mode != PY_SCAN_MARK)
+		scan_emit(scan, type, object, at, py_get(object, layout->f.object_refcnt), true,
+			  type->is_fixed ? type->basicsize : py_size_own(layout, type, object));
+	return true;
 }
 
 struct error *py_scan_finish(struct py_scan *scan)

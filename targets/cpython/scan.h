@@ -79,6 +79,10 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
 void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
 			  const unsigned char *object, addr_t at);
 
+/** A tracked object that no block led to: one whose collector's head is at @a head_at. False when there
+ *  is none. */
+bool py_scan_tracked_at(struct py_scan *scan, addr_t head_at);
+
 /** Reports what is still in the batch and returns the first failure. */
 MUST_USE struct error *py_scan_finish(struct py_scan *scan);
 

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "targets/cpython/cpython.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "targets/cpython/layout.h"
+#include "targets/cpython/runtime.h"
+#include "targets/cpython/walk.h"
+
+struct cpython {
+	struct target target;
+	const struct target_process *process;
+	struct py_layout layout;
+	const char *foreign_malloc;
+	char version[32];
+};
+
+// Shared objects that bring a malloc of their own. (One linked into the program goes unnoticed.)
+static const char *const foreign_mallocs[] = {"jemalloc", "tcmalloc", "mimalloc", "ld-musl"};
+
+static const char *cpython_foreign_malloc(const struct module_list *modules)
+{
+	for (size_t i = 0; i < modules->count; i++) {
+		const char *slash = strrchr(modules->list[i].path, '/');
+		for (size_t j = 0; slash && j < ARRAY_COUNT(foreign_mallocs); j++)
+			if (strstr(slash, foreign_mallocs[j]))
+				return foreign_mallocs[j];
+	}
+	return NULL;
+}
+
+static struct error *cpython_probe(const struct target_process *process, int *ret_sure,
+				   char *why_not, size_t why_bytes)
+{
+	struct module *python;
+	struct error *error = py_runtime_find(process->modules, &python);
+
+	*ret_sure = !error && python ? 100 : 0;
+	if (!error && !python)
+		snprintf(why_not, why_bytes,
+			 "none of its %zu mapped ELF files holds a Python interpreter",
+			 process->modules->count);
+	return error;
+}
+
+static void cpython_close(struct target *target)
+{
+	free(target);
+}
+
+static struct error *cpython_open(const struct target_process *process, struct target **ret)
+{
+	struct module *python;
+	_cleanup_mem_window_ struct mem_window *window = NULL;
+	_cleanup_free_ struct cpython *cpython = calloc(1, sizeof(*cpython));
+	struct error *error =
+		cpython ? py_runtime_find(process->modules, &python) : error_no_memory();
+
+	if (!error && !python)
+		error = error_create(ERROR_UNSUPPORTED, "there is no Python interpreter in it");
+	if (!error)
+		error = py_layout_load(python, process->modules, &cpython->layout);
+	if (!error)
+		error = mem_window_create(process->source, &window);
+	if (!error)
+		error = py_runtime_version(&cpython->layout, window, cpython->version,
+					   sizeof(cpython->version));
+	if (error)
+		return error;
+	cpython->process = process;
+	cpython->foreign_malloc = cpython_foreign_malloc(process->modules);
+	cpython->target = (struct target){
+		.ops = &cpython_target_ops,
+		.version = cpython->version,
+		.build = cpython->layout.is_debug ? "debug" : "release",
+		.debug_info = module_debug_path(python),
+	};
+	*ret = &cpython->target;
+	cpython = NULL;
+	return NULL;
+}
+
+static struct error *cpython_walk(struct target *target, struct heap_sink *sink,
+				  unsigned thread_count, enum target_effort effort,
+				  struct target_verdict *ret)
+{
+	struct cpython *cpython = (struct cpython *)target;
+	struct py_walk_context context = {
+		.layout = &cpython->layout,
+		.source = cpython->process->source,
+		.foreign_malloc = cpython->foreign_malloc,
+		.thread_count = thread_count,
+	};
+
+	return py_walk(&context, sink, effort, ret);
+}
+
+static struct error *cpython_facts(struct target *target, struct target_facts *ret)
+{
+	struct cpython *cpython = (struct cpython *)target;
+	_cleanup_mem_window_ struct mem_window *window = NULL;
+	struct error *error = mem_window_create(cpython->process->source, &window);
+
+	return error ? error : py_runtime_facts(&cpython->layout, window, ret);
+}
+
+const struct target_ops cpython_target_ops = {
+	.name = "cpython",
+	.probe = cpython_probe,
+	.open = cpython_open,
+	.walk = cpython_walk,
+	.facts = cpython_facts,
+	.close = cpython_close,
+};
