@@ -50,10 +50,12 @@ static void *tracer_run(void *arg)
 	for (;;) {
 		semaphore_await(&pause->asked);
 		if (!pause->work)
-			return NULL;
+			break;
 		pause->work(pause);
 		sem_post(&pause->answered);
 	}
+	tracees_release(&pause->tracees);
+	return NULL;
 }
 
 static void tracer_ask(struct pause *pause, void (*work)(struct pause *pause))

@@ -24,7 +24,8 @@
 enum {
 	/** Looks at the list of threads that find it shorter than the kernel's count. */
 	RECOUNTS_MAX = 16,
-	WAIT_CHANNEL_CHARS = 64,
+	/** Left to the end of the tracer, which takes some 5 us each with a lock of the system held. */
+	RELEASED_TOGETHER = 64,
 };
 
 static const uint64_t stop_patience_ns = 3000000000U;
@@ -153,10 +154,11 @@ static struct error *tracee_collect(struct tracees *tracees, struct tracee *trac
 					    "process %d has become another program; attach to it "
 					    "again",
 					    tracees->pid);
-		// A signal stops a thread that is seized without being asked.
-		if (status >> 16 != PTRACE_EVENT_STOP)
-			tracees->begin_ns = tracees->seize_ns;
 		tracee->state = TRACEE_STOPPED;
+		tracee->in_signal = status >> 16 != PTRACE_EVENT_STOP;
+		// A signal stops a thread that is seized without being asked.
+		if (tracee->in_signal)
+			tracees->begin_ns = tracees->seize_ns;
 		return NULL;
 	}
 	// It has ended, or (ECHILD) ended without a word in another thread's exec.
@@ -267,9 +269,19 @@ static struct error *count_threads(const struct tracees *tracees, DIR *tasks, si
 	return NULL;
 }
 
-// Every thread that is listed is stopped; is every thread listed? A thread that ends while the list is
-// read may hide others behind it (next_tid() in fs/proc/base.c): read until nothing is new and
-// the number is the kernel's.
+static size_t count_stopped(const struct tracees *tracees)
+{
+	size_t stopped = 0;
+
+	for (size_t i = 0; i < tracees->count; i++)
+		stopped += tracees->list[i].state == TRACEE_STOPPED;
+	return stopped;
+}
+
+// Waits, and does the same with the threads that appeared meanwhile, until none is left: as many are
+// stopped as the kernel counts. It also counts a main thread that has ended, and one pass over the
+// list may miss threads that stand behind one that ends just then (next_tid() in fs/proc/base.c):
+// so otherwise until a pass that saw as many as there are found nothing new.
 static struct error *tracees_stop_rest(struct tracees *tracees, DIR *tasks)
 {
 	size_t seen, new_count, expected = 0;
@@ -278,9 +290,10 @@ static struct error *tracees_stop_rest(struct tracees *tracees, DIR *tasks)
 	do {
 		struct error *error = tracees_await(tracees);
 		if (!error)
-			error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
-		if (!error)
 			error = count_threads(tracees, tasks, &expected);
+		if (error || count_stopped(tracees) == expected)
+			return error;
+		error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
 		if (error)
 			return error;
 	} while (new_count > 0 || (seen != expected && recounts++ < RECOUNTS_MAX));
@@ -325,6 +338,13 @@ struct error *tracees_stop(struct tracees *tracees)
 		return error;
 	tracees_compact(tracees);
 	return tracees->count ? NULL : ended_error(tracees);
+}
+
+void tracees_release(const struct tracees *tracees)
+{
+	for (size_t i = RELEASED_TOGETHER; i < tracees->count; i++)
+		if (tracees->list[i].state == TRACEE_STOPPED && !tracees->list[i].in_signal)
+			ptrace(PTRACE_DETACH, tracees->list[i].tid, NULL, NULL);
 }
 
 #if defined(__x86_64__)

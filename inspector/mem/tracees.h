@@ -4,9 +4,9 @@
 
 /*
  * The ptrace half of mem/pause.h: seizes and stops all threads of a process. All of it runs on one
- * thread of ours, the tracer, and there is no function to let go: the tracer thread ends, and the
- * kernel detaches what it held, in whatever state that is. So the usual way out is the one that a
- * SIGKILL takes, and works where PTRACE_DETACH does not (it wants a stopped thread: not one in
+ * thread of ours, the tracer, and what lets go for good is the end of that thread: the kernel then
+ * detaches what it still held, in whatever state that is. So every way out is the one that a SIGKILL
+ * takes, and works where PTRACE_DETACH does not (it wants a stopped thread: not one in
  * uninterruptible sleep, not a main thread that has ended before the others). A signal whose delivery
  * was stopped is delivered then, and a process that was stopped stays so (exit_ptrace() and
  * __ptrace_unlink() in kernel/ptrace.c).
@@ -31,6 +31,8 @@ enum tracee_state {
 struct tracee {
 	pid_t tid;
 	enum tracee_state state;
+	/** It stopped when it was about to take a signal. */
+	bool in_signal;
 };
 
 struct tracees {
@@ -55,6 +57,12 @@ void tracees_deinit(struct tracees *tracees);
  * Errors as of pause_begin(); what was stopped by then stays so until the calling thread ends.
  */
 MUST_USE struct error *tracees_stop(struct tracees *tracees);
+
+/**
+ * Lets all threads but some go, one by one; the end of the calling thread, which is to follow, does
+ * the rest. (It could do all, and faster, but holds a lock of the whole system meanwhile.)
+ */
+void tracees_release(const struct tracees *tracees);
 
 /** The thread pointer of a stopped thread; 0 when the kernel does not tell. */
 addr_t tracee_thread_pointer(const struct tracee *tracee);
