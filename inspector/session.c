@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "debug/module.h"
+#include "mem/live.h"
+#include "mem/pause.h"
+#include "mem/process.h"
+
+enum { STOPS_DEFAULT = 64 };
+
+/** Between two stops the process runs on for a random while, longer each time: a collection that takes
+ *  a second must not use up all stops. */
+static const uint64_t WAIT_FIRST_NS = 300 * 1000;
+static const uint64_t WAIT_LAST_NS = 100 * 1000 * 1000;
+
+struct session {
+	pid_t pid;
+	struct session_options options;
+	struct maps maps;
+	struct target_process process;
+	struct target *target;
+	/** A look before found memory that only a thorough walk tells apart: begin with one. */
+	bool begin_thorough;
+};
+
+void session_close(struct session *session)
+{
+	if (!session)
+		return;
+	target_close(session->target);
+	module_list_destroy(session->process.modules);
+	mem_source_destroy(session->process.source);
+	maps_deinit(&session->maps);
+	free(session);
+}
+
+static void session_cleanup(struct session **session)
+{
+	session_close(*session);
+}
+
+static void session_default_options(struct session *session, const struct session_options *options)
+{
+	if (options)
+		session->options = *options;
+	if (!session->options.stops_max)
+		session->options.stops_max = STOPS_DEFAULT;
+	if (!session->options.threads) {
+		long count = sysconf(_SC_NPROCESSORS_ONLN);
+		session->options.threads = count > 0 ? (unsigned)count : 1;
+	}
+}
+
+struct error *session_open(pid_t pid, const struct session_options *options, struct session **ret)
+{
+	CLEANUP(session_cleanup) struct session *session = calloc(1, sizeof(*session));
+	struct error *error = session ? process_check(pid) : error_no_memory();
+
+	if (error)
+		return error;
+	session->pid = pid;
+	session_default_options(session, options);
+	session->process.maps = &session->maps;
+	error = mem_live_create(pid, &session->process.source);
+	if (!error)
+		error = mem_source_maps(session->process.source, &session->maps);
+	if (!error)
+		error = module_list_create(&session->maps, pid, &session->process.modules);
+	if (!error)
+		error = target_open(&session->process, &session->target);
+	if (error)
+		return error;
+	// The answer does not depend on it: without a cache the next start reads DWARF again.
+	error_destroy(module_list_save(session->process.modules));
+	*ret = take_ptr(session);
+	return NULL;
+}
+
+pid_t session_pid(const struct session *session)
+{
+	return session->pid;
+}
+
+void session_head(const struct session *session, const char *verb, const struct session_look *look,
+		  const struct census *census, struct report_head *ret)
+{
+	*ret = (struct report_head){
+		.verb = verb,
+		.pid = session->pid,
+		.runtime = session->target->ops->name,
+		.version = session->target->version,
+		.build = session->target->build,
+		.snapshot = "copy",
+		.debug_info = session->target->debug_info,
+		.consistent = true,
+		.inconsistency = "",
+	};
+	if (look) {
+		ret->pause_ns = look->pause_ns;
+		ret->stops = look->stops;
+		ret->consistent = look->consistent;
+		ret->inconsistency = look->reason;
+	}
+	if (census) {
+		ret->unreadable = census->unreadable;
+		ret->truncated = census->truncated;
+	}
+}
+
+static void session_wait(unsigned stop)
+{
+	uint64_t most_ns = WAIT_FIRST_NS << (stop / 4 < 20 ? stop / 4 : 20), random;
+
+	if (most_ns > WAIT_LAST_NS)
+		most_ns = WAIT_LAST_NS;
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		random = clock_now_ns();
+	clock_sleep_ns(most_ns / 2 + random % (most_ns / 2));
+}
+
+// One stop and one walk. The sink has what was seen, the verdict whether it agrees with itself.
+static struct error *session_stop_and_walk(struct session *session, struct heap_sink *sink,
+					   enum target_effort effort, struct session_look *look,
+					   struct target_verdict *verdict)
+{
+	_cleanup_pause_ struct pause *pause = NULL;
+	struct error *error = pause_begin(session->pid, &pause);
+
+	if (error)
+		return error;
+	error = session->target->ops->walk(session->target, sink, session->options.threads, effort,
+					   verdict);
+	look->pause_ns = pause_end(&pause);
+	look->pause_total_ns += look->pause_ns;
+	look->stops++;
+	return error;
+}
+
+static enum target_effort session_effort(const struct session *session, unsigned stop)
+{
+	if (stop + 1 >= session->options.stops_max)
+		return TARGET_EFFORT_LAST;
+	return stop || session->begin_thorough ? TARGET_EFFORT_THOROUGH : TARGET_EFFORT_FIRST;
+}
+
+static struct error *session_walk(struct session *session, struct heap_sink *sink,
+				  struct session_look *look)
+{
+	struct target_verdict verdict = {0};
+
+	*look = (struct session_look){0};
+	for (unsigned stop = 0; stop < session->options.stops_max; stop++) {
+		if (stop)
+			session_wait(stop);
+		struct error *error = interrupt_check();
+		if (error)
+			return error;
+		heap_sink_reset(sink);
+		error = session_stop_and_walk(session, sink, session_effort(session, stop), look,
+					      &verdict);
+		if (error)
+			return error;
+		if (verdict.consistent)
+			break;
+	}
+	look->consistent = verdict.consistent;
+	snprintf(look->reason, sizeof(look->reason), "%s", verdict.reason);
+	return NULL;
+}
+
+static void session_destroy_sink(struct heap_sink **sink)
+{
+	heap_sink_destroy(*sink);
+}
+
+struct error *session_census(struct session *session, struct session_look *look, struct census *ret)
+{
+	CLEANUP(session_destroy_sink) struct heap_sink *counter = NULL;
+	struct error *error = counter_create(&counter);
+
+	if (!error)
+		error = session_walk(session, counter, look);
+	return error ? error : counter_census(counter, ret);
+}
+
+// The kernel's id of a thread that the runtime knows by its pthread_self() alone.
+static void session_name_threads(const struct pause *pause, struct target_facts *facts)
+{
+	size_t count;
+	const struct pause_thread *stopped = pause_threads(pause, &count);
+
+	for (size_t i = 0; i < facts->thread_count; i++) {
+		struct target_thread *thread = &facts->threads[i];
+		for (size_t j = 0; !thread->tid && j < count; j++)
+			if (stopped[j].pthread_at == thread->pthread_at)
+				thread->tid = stopped[j].tid;
+	}
+}
+
+struct error *session_facts(struct session *session, struct session_look *look,
+			    struct target_facts *ret)
+{
+	_cleanup_pause_ struct pause *pause = NULL;
+	struct error *error = pause_begin(session->pid, &pause);
+
+	*look = (struct session_look){.stops = 1, .consistent = true};
+	if (error)
+		return error;
+	error = session->target->ops->facts(session->target, ret);
+	if (!error)
+		session_name_threads(pause, ret);
+	look->pause_ns = look->pause_total_ns = pause_end(&pause);
+	return error;
+}
