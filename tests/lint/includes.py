@@ -27,10 +27,12 @@ ONLY = {
 }
 
 # Headers that only some files may see: what another library would have to replace.
+DWARF_READERS = ["inspector/debug/dwarf_types*.c", "inspector/debug/die.c"]
 OWNED = {
-    "libdwarf*.h": "inspector/debug/dwarf_types*.c",
-    "dwarf.h": "inspector/debug/dwarf_types*.c",
-    "Python.h": "nobody: leakinspect knows CPython by its DWARF alone",
+    "libdwarf*.h": DWARF_READERS,
+    "dwarf.h": DWARF_READERS,
+    # leakinspect knows CPython by its DWARF alone.
+    "Python.h": [],
 }
 
 INCLUDE = re.compile(r"^[ \t]*#[ \t]*include[ \t]*([<\"])([^>\"]+)[>\"]", re.MULTILINE)
@@ -79,9 +81,11 @@ def check_include(path, line, included):
 
 
 def check_owned(path, line, name):
-    for pattern, owner in OWNED.items():
-        if fnmatch.fnmatch(os.path.basename(name), pattern) and not fnmatch.fnmatch(path, owner):
-            return [(path, line, "includes <%s>, which is for %s" % (name, owner))]
+    for pattern, owners in OWNED.items():
+        if fnmatch.fnmatch(os.path.basename(name), pattern) and not any(
+                fnmatch.fnmatch(path, owner) for owner in owners):
+            return [(path, line, "includes <%s>, which is for %s"
+                     % (name, " and ".join(owners) or "nobody"))]
     return []
 
 
