@@ -193,7 +193,7 @@ struct error *session_census(struct session *session, struct session_look *look,
 }
 
 // The kernel's id of a thread that the runtime knows by its pthread_self() alone.
-static void session_name_threads(const struct pause *pause, struct target_facts *facts)
+static void session_name_threads(struct pause *pause, struct target_facts *facts)
 {
 	size_t count;
 	const struct pause_thread *stopped = pause_threads(pause, &count);
