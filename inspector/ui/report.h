@@ -16,7 +16,7 @@
  *   report_table(report, "types", columns, n);  report_row(report, cells); ...
  *   report_object(report, "total", columns, n, cells);
  *   report_note(report, ...);
- *   report_end(report);
+ *   report_end(report);                         (command_run() does, for a verb)
  */
 
 #include <stdbool.h>
@@ -119,10 +119,10 @@ struct report {
 	const struct report_ops *ops;
 };
 
-/** Starts a document. What @a head points to must outlive the report. */
+/** Starts a document. @a head is needed during the call only. */
 MUST_USE struct error *report_begin(struct report *report, const struct report_head *head);
-/** Starts the table under @a key; rows follow, each with a cell per column. @a columns must outlive
- *  the report. */
+/** Starts the table under @a key; rows follow, each with a cell per column. @a key and
+ *  @a columns must outlive the report. */
 MUST_USE struct error *report_table(struct report *report, const char *key,
 				    const struct report_column *columns, size_t count);
 MUST_USE struct error *report_row(struct report *report, const struct report_cell *cells);

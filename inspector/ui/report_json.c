@@ -155,7 +155,7 @@ static struct error *report_json_problems(json_t *problems, const struct report_
 	if (!error)
 		error = report_json_set(problems, "truncated",
 					json_integer((json_int_t)head->truncated));
-	if (!error)
+	if (!error && head->problem_text_count)
 		error = report_json_set(
 			problems, "texts",
 			report_json_texts(head->problem_texts, head->problem_text_count));

@@ -27,8 +27,9 @@ struct report_text {
 	struct report report;
 	FILE *out;
 	struct report_style style;
-	struct report_head head;
 	struct text body;
+	/** The last lines, from the head. */
+	struct text closing;
 	/** Whether anything but the heading is in the body. */
 	bool begun;
 
@@ -140,7 +141,7 @@ static struct error *report_text_pad(struct text *body, size_t columns)
 
 // One line of prose; what is in it is made harmless.
 PRINTF_LIKE(2, 3)
-static struct error *report_text_line(struct report_text *text, const char *format, ...)
+static struct error *report_text_line(struct text *into, const char *format, ...)
 {
 	_cleanup_free_ char *line = NULL;
 	va_list args;
@@ -152,8 +153,8 @@ static struct error *report_text_line(struct report_text *text, const char *form
 		line = NULL;
 		return error_no_memory();
 	}
-	struct error *error = safe_text_terminal(&text->body, line, NULL);
-	return error ? error : text_appendf(&text->body, "\n");
+	struct error *error = safe_text_terminal(into, line, NULL);
+	return error ? error : text_appendf(into, "\n");
 }
 
 static struct error *report_text_bold(struct report_text *text, bool on)
@@ -166,7 +167,7 @@ static struct error *report_text_bold(struct report_text *text, bool on)
 static struct error *report_text_put_row(struct report_text *text,
 					 const struct report_text_cell *cells, const size_t *widths)
 {
-	size_t owed = 0;
+	size_t owed = 0, late = 0;
 
 	for (size_t i = 0; i < text->column_count; i++) {
 		size_t pad = widths[i] > cells[i].width ? widths[i] - cells[i].width : 0;
@@ -175,6 +176,12 @@ static struct error *report_text_put_row(struct report_text *text,
 
 		if (text->columns[i].reader == REPORT_FOR_PROGRAMS)
 			continue;
+		// A text that was too wide takes its room from the padding behind it.
+		size_t caught_up = late < pad ? late : pad;
+		late -= caught_up;
+		pad -= caught_up;
+		if (cells[i].width > widths[i])
+			late += cells[i].width - widths[i];
 		// Owed spaces are paid when something follows: no line ends in a space.
 		if (right)
 			owed += pad;
@@ -274,15 +281,65 @@ static struct error *report_text_flush_table(struct report_text *text)
 	return error;
 }
 
+// How long the process stood still, and whether the numbers belong to one moment.
+static struct error *report_text_pause(struct report_text *text, const struct report_head *head)
+{
+	char pause[HUMAN_CHARS], total[HUMAN_CHARS];
+	struct error *error = NULL;
+
+	if (head->stops == 0)
+		return NULL;
+	human_duration_ns(head->pause_ns, pause);
+	human_duration_ns(head->pause_total_ns, total);
+	if (!text->style.quiet && head->stops == 1)
+		error = report_text_line(&text->closing, "the process stood still for %s", pause);
+	else if (!text->style.quiet)
+		error = report_text_line(
+			&text->closing,
+			"the process stood still for %s in the last of %u stops, %s in all", pause,
+			head->stops, total);
+	if (!error && !head->consistent)
+		error = report_text_line(
+			&text->closing,
+			"no stop fell on a consistent moment (%s): the numbers are "
+			"near the truth, not exact",
+			head->inconsistency && head->inconsistency[0] ? head->inconsistency
+								      : "reason unknown");
+	return error;
+}
+
+static struct error *report_text_problems(struct report_text *text, const struct report_head *head)
+{
+	uint64_t count = head->unreadable + head->truncated;
+	_cleanup_text_ struct text reasons = {0};
+	char unreadable[HUMAN_CHARS], truncated[HUMAN_CHARS];
+	struct error *error = NULL;
+
+	if (!count)
+		return text->style.quiet ? NULL
+					 : report_text_line(&text->closing, "everything was read");
+	for (size_t i = 0; i < head->problem_text_count && !error; i++)
+		error = text_appendf(&reasons, "%s%s", i ? "; " : ": ", head->problem_texts[i]);
+	if (!error && head->problem_text_count && count > head->problem_text_count)
+		error = text_appendf(&reasons, "; ...");
+	if (error)
+		return error;
+	return report_text_line(&text->closing, "unreadable: %s, truncated: %s%s",
+				human_count((int64_t)head->unreadable, unreadable),
+				human_count((int64_t)head->truncated, truncated),
+				text_chars(&reasons));
+}
+
 static struct error *report_text_begin(struct report *report, const struct report_head *head)
 {
 	struct report_text *text = (struct report_text *)report;
 	_cleanup_text_ struct text line = {0};
-	struct error *error;
+	struct error *error = report_text_pause(text, head);
 
-	text->head = *head;
-	if (text->style.quiet || (!head->pid && !head->core))
-		return NULL;
+	if (!error)
+		error = report_text_problems(text, head);
+	if (error || text->style.quiet || (!head->pid && !head->core))
+		return error;
 	if (head->core)
 		error = text_appendf(&line, "core file %s", head->core);
 	else
@@ -293,9 +350,9 @@ static struct error *report_text_begin(struct report *report, const struct repor
 	if (!error && head->build)
 		error = text_appendf(&line, ", %s build", head->build);
 	if (!error)
-		error = report_text_line(text, "%s", text_chars(&line));
+		error = report_text_line(&text->body, "%s", text_chars(&line));
 	if (!error && text->style.verbose && head->debug_info)
-		error = report_text_line(text, "described by %s", head->debug_info);
+		error = report_text_line(&text->body, "described by %s", head->debug_info);
 	return error ? error : text_appendf(&text->body, "\n");
 }
 
@@ -422,76 +479,21 @@ static struct error *report_text_note(struct report *report, const char *note)
 	struct error *error = report_text_flush_table(text);
 	if (!error)
 		error = report_text_section(text);
-	return error ? error : report_text_line(text, "%s", note);
-}
-
-// How long the process stood still, and whether the numbers belong to one moment.
-static struct error *report_text_pause(struct report_text *text)
-{
-	const struct report_head *head = &text->head;
-	char pause[HUMAN_CHARS], total[HUMAN_CHARS];
-	struct error *error = NULL;
-
-	if (head->stops == 0)
-		return NULL;
-	human_duration_ns(head->pause_ns, pause);
-	human_duration_ns(head->pause_total_ns, total);
-	if (!text->style.quiet && head->stops == 1)
-		error = report_text_line(text, "the process stood still for %s", pause);
-	else if (!text->style.quiet)
-		error = report_text_line(
-			text, "the process stood still for %s in the last of %u stops, %s in all",
-			pause, head->stops, total);
-	if (!error && !head->consistent)
-		error = report_text_line(
-			text,
-			"no stop fell on a consistent moment (%s): the numbers are "
-			"near the truth, not exact",
-			head->inconsistency && head->inconsistency[0] ? head->inconsistency
-								      : "reason unknown");
-	return error;
-}
-
-static struct error *report_text_problems(struct report_text *text)
-{
-	const struct report_head *head = &text->head;
-	uint64_t count = head->unreadable + head->truncated;
-	_cleanup_text_ struct text reasons = {0};
-	char unreadable[HUMAN_CHARS], truncated[HUMAN_CHARS];
-	struct error *error = NULL;
-
-	if (!count)
-		return text->style.quiet ? NULL : report_text_line(text, "everything was read");
-	for (size_t i = 0; i < head->problem_text_count && !error; i++)
-		error = text_appendf(&reasons, "%s%s", i ? "; " : ": ", head->problem_texts[i]);
-	if (!error && head->problem_text_count && count > head->problem_text_count)
-		error = text_appendf(&reasons, "; ...");
-	if (error)
-		return error;
-	return report_text_line(text, "unreadable: %s, truncated: %s%s",
-				human_count((int64_t)head->unreadable, unreadable),
-				human_count((int64_t)head->truncated, truncated),
-				text_chars(&reasons));
+	return error ? error : report_text_line(&text->body, "%s", note);
 }
 
 static struct error *report_text_end(struct report *report)
 {
 	struct report_text *text = (struct report_text *)report;
 	struct error *error = report_text_flush_table(text);
-	size_t answer_length = text->body.length;
 
-	if (!error)
+	// Quiet, and all is well: nothing to close with, and no empty line either.
+	if (!error && text->closing.length)
 		error = report_text_section(text);
-	size_t section_length = text->body.length;
 	if (!error)
-		error = report_text_pause(text);
-	if (!error)
-		error = report_text_problems(text);
+		error = text_append(&text->body, text_chars(&text->closing), text->closing.length);
 	if (error)
 		return error;
-	// Nothing to close with (quiet, and all is well): no empty line either.
-	if (text->body.length == section_length)
-		text->body.length = answer_length;
 	errno = 0;
 	if (fwrite(text_chars(&text->body), 1, text->body.length, text->out) != text->body.length ||
 	    fflush(text->out) == EOF)
@@ -506,6 +508,7 @@ static void report_text_destroy(struct report *report)
 	report_text_drop_table(text);
 	free(text->cells);
 	text_deinit(&text->body);
+	text_deinit(&text->closing);
 	free(text);
 }
 

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+/*
+ * argv -> options -> session -> one verb or the console. The only place that exits.
+ */
+#include <locale.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/interrupt.h"
+#include "options.h"
+#include "session.h"
+#include "ui/command.h"
+#include "ui/inspected.h"
+
+/** The session as the verbs see it. */
+struct main_inspected {
+	struct inspected inspected;
+	struct session *session;
+};
+
+static struct error *main_census(struct inspected *inspected, struct session_look *look,
+				 struct census *ret)
+{
+	return session_census(((struct main_inspected *)inspected)->session, look, ret);
+}
+
+static struct error *main_facts(struct inspected *inspected, struct session_look *look,
+				struct target_facts *ret)
+{
+	return session_facts(((struct main_inspected *)inspected)->session, look, ret);
+}
+
+static void main_head(const struct inspected *inspected, const char *verb,
+		      const struct session_look *look, const struct census *census,
+		      struct report_head *ret)
+{
+	session_head(((const struct main_inspected *)inspected)->session, verb, look, census, ret);
+}
+
+static const struct inspected_ops main_inspected_ops = {
+	.census = main_census,
+	.facts = main_facts,
+	.head = main_head,
+};
+
+static void main_close(struct main_inspected *inspected)
+{
+	session_close(inspected->session);
+}
+
+static struct error *main_run(const struct options *options, int *ret_status)
+{
+	const struct session_options session_options = {0};
+	CLEANUP(main_close)
+	struct main_inspected inspected = {
+		.inspected = {.ops = &main_inspected_ops, .pid = options->pid},
+	};
+
+	if (options->pid) {
+		struct error *error =
+			session_open(options->pid, &session_options, &inspected.session);
+		if (error)
+			return error;
+	}
+	return command_run(options->command, &options->arguments,
+			   options->pid ? &inspected.inspected : NULL, NULL, ret_status);
+}
+
+static int main_complain(const struct error *error, const struct command *command)
+{
+	_cleanup_text_ struct text text = {0};
+	_cleanup_error_ struct error *failed =
+		command_format_error(error, command, COMMAND_IN_SHELL, &text);
+
+	fputs(failed ? failed->message : text_chars(&text), stderr);
+	return error_exit_status(error);
+}
+
+int main(int argc, char **argv)
+{
+	_cleanup_options_ struct options options = {0};
+	int status = 0;
+
+	// How wide a character is and how it is told from a byte; numbers stay as they are.
+	setlocale(LC_CTYPE, "");
+	_cleanup_error_ struct error *error = interrupt_install();
+	if (!error)
+		error = options_parse(argc, argv, &options);
+	if (!error)
+		error = main_run(&options, &status);
+	if (error)
+		status = main_complain(error, options.command);
+	return status;
+}

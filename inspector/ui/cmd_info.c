@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "mem/process.h"
+
+/** Everything that `info` tells, gathered before a word of it is reported. */
+struct info {
+	struct target_facts facts;
+	struct process_status status;
+	char *argument_block;
+	const char **arguments;
+	size_t argument_count;
+	size_t argument_capacity;
+};
+
+static void info_deinit(struct info *info)
+{
+	target_facts_deinit(&info->facts);
+	free(info->argument_block);
+	free(info->arguments);
+}
+
+static struct error *info_read_arguments(pid_t pid, struct info *info)
+{
+	size_t bytes = 0;
+	struct error *error = process_arguments(pid, &info->argument_block, &bytes);
+
+	for (size_t at = 0; at < bytes && !error; at += strlen(info->argument_block + at) + 1) {
+		error = array_reserve(&info->arguments, &info->argument_capacity,
+				      info->argument_count + 1, sizeof(*info->arguments));
+		if (!error)
+			info->arguments[info->argument_count++] = info->argument_block + at;
+	}
+	return error;
+}
+
+// -1 is how a target says that its runtime does not tell.
+static struct report_cell info_number(int64_t number)
+{
+	return (struct report_cell){.number = number, .absent = number < 0};
+}
+
+static struct error *info_report_process(struct report *report, const struct info *info)
+{
+	static const struct report_column columns[] = {
+		{.key = "argv", .unit = REPORT_TEXTS},
+		{.key = "interpreters", .unit = REPORT_COUNT},
+		{.key = "ref_total", .title = "references", .unit = REPORT_COUNT},
+	};
+	const struct report_cell cells[] = {
+		{.texts = info->arguments, .count = info->argument_count},
+		{.number = info->facts.interpreter_count},
+		info_number(info->facts.ref_total),
+	};
+	// Only debug builds of the runtime keep that sum.
+	size_t count = ARRAY_COUNT(columns) - (info->facts.ref_total < 0);
+
+	return report_object(report, NULL, columns, count, cells);
+}
+
+static struct error *info_report_memory(struct report *report, const struct info *info)
+{
+	static const struct report_column columns[] = {
+		{.key = "rss", .title = "resident", .unit = REPORT_BYTES},
+		{.key = "vss", .title = "virtual", .unit = REPORT_BYTES},
+	};
+	const struct report_cell cells[] = {
+		{.number = (int64_t)info->status.rss_bytes},
+		{.number = (int64_t)info->status.vss_bytes},
+	};
+
+	return report_object(report, "memory", columns, ARRAY_COUNT(columns), cells);
+}
+
+static struct error *info_report_gc(struct report *report, const struct info *info)
+{
+	static const struct report_column columns[] = {
+		{.key = "enabled", .unit = REPORT_BOOL},
+		{.key = "debug", .title = "debug flags", .unit = REPORT_NUMBER},
+		{.key = "thresholds", .unit = REPORT_NUMBERS},
+		{.key = "counts", .unit = REPORT_NUMBERS},
+		{.key = "garbage", .title = "in gc.garbage", .unit = REPORT_COUNT},
+		{.key = "frozen", .unit = REPORT_COUNT},
+	};
+	const struct target_facts *facts = &info->facts;
+	const struct report_cell cells[] = {
+		info_number(facts->gc_enabled),
+		info_number(facts->gc_debug),
+		{.numbers = facts->thresholds, .count = facts->generation_count},
+		{.numbers = facts->counts, .count = facts->generation_count},
+		info_number(facts->garbage_count),
+		info_number(facts->frozen_count),
+	};
+
+	return report_object(report, "gc", columns, ARRAY_COUNT(columns), cells);
+}
+
+static struct error *info_report_thread(struct report *report, pid_t pid,
+					const struct target_thread *thread)
+{
+	char name[64] = "";
+
+	if (thread->tid > 0)
+		process_thread_name(pid, thread->tid, name, sizeof(name));
+	const struct report_cell cells[] = {
+		{.number = thread->tid, .absent = thread->tid <= 0},
+		{.text = name, .absent = !*name},
+		{.number = thread->holds_gil},
+		{.number = thread->interpreter},
+	};
+	return report_row(report, cells);
+}
+
+static struct error *info_report_threads(struct report *report, pid_t pid, const struct info *info,
+					 size_t limit)
+{
+	static const struct report_column one_interpreter[] = {
+		{.key = "tid", .unit = REPORT_NUMBER},
+		{.key = "name", .unit = REPORT_TEXT},
+		{.key = "gil", .title = "holds the gil", .unit = REPORT_BOOL},
+		{.key = "interpreter", .unit = REPORT_NUMBER, .reader = REPORT_FOR_PROGRAMS},
+	};
+	static const struct report_column more_interpreters[] = {
+		{.key = "tid", .unit = REPORT_NUMBER},
+		{.key = "name", .unit = REPORT_TEXT},
+		{.key = "gil", .title = "holds the gil", .unit = REPORT_BOOL},
+		{.key = "interpreter", .unit = REPORT_NUMBER},
+	};
+	size_t count = info->facts.thread_count;
+	size_t shown = count < limit ? count : limit;
+	struct error *error = report_table(report, "threads",
+					   info->facts.interpreter_count > 1 ? more_interpreters
+									     : one_interpreter,
+					   ARRAY_COUNT(one_interpreter));
+
+	for (size_t i = 0; i < shown && !error; i++)
+		error = info_report_thread(report, pid, &info->facts.threads[i]);
+	if (!error && shown < count)
+		error = report_note(report, "(%zu more threads)", count - shown);
+	return error;
+}
+
+static struct error *info_run(struct command_context *context)
+{
+	CLEANUP(info_deinit) struct info info = {0};
+	struct report *report = context->report;
+	pid_t pid = context->inspected->pid;
+	struct session_look look = {0};
+	struct report_head head;
+	struct error *error = inspected_facts(context->inspected, &look, &info.facts);
+
+	if (!error)
+		error = process_status_read(pid, &info.status);
+	if (!error)
+		error = info_read_arguments(pid, &info);
+	if (error)
+		return error;
+	inspected_head(context->inspected, "info", &look, NULL, &head);
+	error = report_begin(report, &head);
+	if (!error)
+		error = info_report_process(report, &info);
+	if (!error)
+		error = info_report_memory(report, &info);
+	if (!error)
+		error = info_report_gc(report, &info);
+	if (!error)
+		error = info_report_threads(report, pid, &info,
+					    arguments_limit(context->arguments));
+	return error;
+}
+
+static const struct command_example info_examples[] = {
+	{"info 4711", "what the process is, and how its collector is set"},
+};
+
+const struct command command_info = {
+	.name = "info",
+	.summary = "the process, its threads, its collector and its memory",
+	.words = "",
+	.description =
+		"Stops the process for a moment and tells what it is: its command line and memory, "
+		"the state\n"
+		"of its garbage collector (enabled, debug flags, threshold and count of each "
+		"generation,\n"
+		"objects in gc.garbage, objects set aside by gc.freeze()), the threads that run "
+		"Python code,\n"
+		"and which of them holds the global interpreter lock. A debug build of CPython "
+		"also "
+		"tells the\n"
+		"sum of all reference counts.",
+	.examples = info_examples,
+	.example_count = ARRAY_COUNT(info_examples),
+	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.run = info_run,
+};

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/interrupt.h"
+#include "ui/help.h"
+#include "ui/output.h"
+#include "ui/progress.h"
+#include "ui/safe_text.h"
+
+const struct command *const commands[] = {
+	&command_attach,  &command_types, &command_info, &command_help,
+	&command_version, &command_quit,  &command_exit, NULL,
+};
+
+const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
+	[ARGUMENTS_JSON] = {.name = "json", .summary = "answer with one JSON document"},
+	[ARGUMENTS_OUTPUT] = {.name = "output",
+			      .letter = 'o',
+			      .word = COMMAND_FILE,
+			      .argument = "FILE",
+			      .summary = "write the answer to FILE, which must not exist"},
+	[ARGUMENTS_FORCE] = {.name = "force", .summary = "let -o overwrite FILE"},
+	[ARGUMENTS_LIMIT] = {.name = "limit",
+			     .letter = 'n',
+			     .word = COMMAND_NUMBER,
+			     .argument = "N",
+			     .summary = "at most N rows, the rest summed up; 0 is all of them"},
+	[ARGUMENTS_PID] = {.name = "pid",
+			   .letter = 'p',
+			   .word = COMMAND_PID,
+			   .argument = "PID",
+			   .summary = "the process, instead of TARGET"},
+	[ARGUMENTS_NO_COLOR] = {.name = "no-color",
+				.summary = "no bold headings; the same as NO_COLOR=1"},
+	[ARGUMENTS_QUIET] = {.name = "quiet",
+			     .letter = 'q',
+			     .summary = "the answer alone, and what makes it less than whole"},
+	[ARGUMENTS_VERBOSE] = {.name = "verbose",
+			       .letter = 'v',
+			       .summary = "tell where the answer comes from"},
+	[ARGUMENTS_HELP] = {.name = "help", .letter = 'h', .summary = "show this help"},
+	[ARGUMENTS_VERSION] = {.name = "version", .summary = "show the version of leakinspect"},
+};
+
+bool command_takes_common(const struct command *command, enum arguments_common common)
+{
+	switch (common) {
+	case ARGUMENTS_JSON:
+	case ARGUMENTS_OUTPUT:
+	case ARGUMENTS_FORCE:
+	case ARGUMENTS_LIMIT:
+		return command->flags & COMMAND_REPORTS;
+	case ARGUMENTS_PID:
+		return command->flags & COMMAND_INSPECTS;
+	case ARGUMENTS_NO_COLOR:
+	case ARGUMENTS_QUIET:
+	case ARGUMENTS_VERBOSE:
+	case ARGUMENTS_HELP:
+	case ARGUMENTS_VERSION:
+	case ARGUMENTS_COMMON_COUNT:
+		break;
+	}
+	return true;
+}
+
+enum { COMMAND_NAME_MAX = 32 };
+
+// Damerau-Levenshtein, neighbours swapped only: typing errors are that.
+static size_t command_distance(const char *a, const char *b)
+{
+	size_t a_length = strlen(a), b_length = strlen(b);
+	size_t costs[COMMAND_NAME_MAX + 1][COMMAND_NAME_MAX + 1];
+
+	if (a_length > COMMAND_NAME_MAX || b_length > COMMAND_NAME_MAX)
+		return SIZE_MAX;
+	for (size_t i = 0; i <= a_length; i++) {
+		for (size_t j = 0; j <= b_length; j++) {
+			if (i == 0 || j == 0) {
+				costs[i][j] = i + j;
+				continue;
+			}
+			bool same = a[i - 1] == b[j - 1];
+			size_t best = costs[i - 1][j - 1] + !same;
+			if (best > costs[i - 1][j] + 1)
+				best = costs[i - 1][j] + 1;
+			if (best > costs[i][j - 1] + 1)
+				best = costs[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    best > costs[i - 2][j - 2] + 1)
+				best = costs[i - 2][j - 2] + 1;
+			costs[i][j] = best;
+		}
+	}
+	return costs[a_length][b_length];
+}
+
+static const struct command *command_nearest(const char *name, unsigned place)
+{
+	const struct command *nearest = NULL;
+	// A third of the letters wrong is no typing error any more.
+	size_t best = 1 + strlen(name) / 3;
+
+	for (size_t i = 0; commands[i]; i++) {
+		size_t distance = command_distance(name, commands[i]->name);
+		bool starts = strlen(name) >= 2 && !strncmp(name, commands[i]->name, strlen(name));
+
+		if (starts)
+			distance = 1;
+		if (!(commands[i]->flags & place) || distance > best ||
+		    (nearest && distance == best))
+			continue;
+		nearest = commands[i];
+		best = distance;
+	}
+	return nearest;
+}
+
+struct error *command_find(const char *name, unsigned place, const struct command **ret)
+{
+	for (size_t i = 0; commands[i]; i++) {
+		if (strcmp(commands[i]->name, name) != 0)
+			continue;
+		if (commands[i]->flags & place) {
+			*ret = commands[i];
+			return NULL;
+		}
+		return error_create(ERROR_USAGE, "'%s' is a verb of the %s only", name,
+				    place == COMMAND_IN_SHELL ? "console" : "command line");
+	}
+	const struct command *nearest = command_nearest(name, place);
+	if (nearest)
+		return error_create(ERROR_USAGE, "there is no verb '%s'; did you mean '%s'?", name,
+				    nearest->name);
+	return error_create(ERROR_USAGE, "there is no verb '%s'", name);
+}
+
+struct error *command_check_words(const struct command *command, char *const *words, size_t count)
+{
+	if (count < command->words_min)
+		return error_create(ERROR_USAGE, "%s wants %s", command->name, command->words);
+	if (count > command->words_max)
+		return error_create(ERROR_USAGE, "%s: '%s' is one word too many", command->name,
+				    words[command->words_max]);
+	return NULL;
+}
+
+static bool command_wants_color(FILE *out, const struct arguments *arguments)
+{
+	const char *no_color = getenv("NO_COLOR");
+	const char *terminal = getenv("TERM");
+
+	return !arguments_has(arguments, ARGUMENTS_NO_COLOR) && !(no_color && *no_color) &&
+	       terminal && strcmp(terminal, "dumb") != 0 && isatty(fileno(out));
+}
+
+static struct error *command_make_report(const struct arguments *arguments, FILE *out,
+					 struct report **ret)
+{
+	const struct report_style style = {
+		.color = command_wants_color(out, arguments),
+		.quiet = arguments_has(arguments, ARGUMENTS_QUIET),
+		.verbose = arguments_has(arguments, ARGUMENTS_VERBOSE),
+	};
+
+	if (arguments_has(arguments, ARGUMENTS_JSON))
+		return report_json_create(out, ret);
+	return report_text_create(out, &style, ret);
+}
+
+static struct error *command_answer(const struct command *command, struct command_context *context)
+{
+	_cleanup_progress_ struct progress *progress = NULL;
+	bool reports = command->flags & COMMAND_REPORTS;
+
+	if (reports && !arguments_has(context->arguments, ARGUMENTS_QUIET))
+		progress = progress_start(command->name);
+	struct error *error = command->run(context);
+	progress_stop(take_ptr(progress));
+	if (!error && reports)
+		error = report_end(context->report);
+	return error;
+}
+
+struct error *command_run(const struct command *command, const struct arguments *arguments,
+			  struct inspected *inspected, struct console *console, int *ret_status)
+{
+	_cleanup_output_ struct output output = {0};
+	_cleanup_report_ struct report *report = NULL;
+	struct command_context context = {
+		.arguments = arguments,
+		.inspected = inspected,
+		.console = console,
+	};
+	bool aside = arguments_has(arguments, ARGUMENTS_HELP) ||
+		     arguments_has(arguments, ARGUMENTS_VERSION);
+	bool reports = !aside && command->flags & COMMAND_REPORTS;
+	// Before the process is stopped: that an answer cannot be written should cost it nothing.
+	struct error *error =
+		output_open(reports ? arguments->common[ARGUMENTS_OUTPUT].text : NULL,
+			    reports && arguments_has(arguments, ARGUMENTS_FORCE), &output);
+
+	if (!error && reports)
+		error = command_make_report(arguments, output.stream, &report);
+	if (error)
+		return error;
+	context.report = report;
+	context.out = output.stream;
+	if (arguments_has(arguments, ARGUMENTS_VERSION))
+		error = command_version.run(&context);
+	else if (aside)
+		help_command(context.out, command, console ? COMMAND_IN_CONSOLE : COMMAND_IN_SHELL);
+	else
+		error = command_answer(command, &context);
+	if (!error)
+		error = output_commit(&output);
+	*ret_status = context.exit_status;
+	return error;
+}
+
+struct error *command_format_error(const struct error *error, const struct command *command,
+				   unsigned place, struct text *into)
+{
+	struct error *failed = text_appendf(into, "leakinspect: ");
+
+	// A message quotes paths and names of the process: a newline in one forges no line of ours.
+	if (!failed)
+		failed = safe_text_terminal(into, error->message, NULL);
+	if (!failed && error->code == ERROR_USAGE)
+		failed = text_appendf(into, "\ntry '%shelp%s%s'",
+				      place == COMMAND_IN_SHELL ? "leakinspect " : "",
+				      command ? " " : "", command ? command->name : "");
+	return failed ? failed : text_appendf(into, "\n");
+}

@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/console.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <readline/readline.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/interrupt.h"
+#include "mem/process.h"
+#include "ui/command.h"
+#include "ui/complete.h"
+#include "ui/history.h"
+#include "ui/safe_text.h"
+#include "ui/words.h"
+
+enum {
+	/** How often a waiting console looks whether the process is still there. */
+	CONSOLE_LOOK_MS = 1000,
+	/** More names than anybody completes. */
+	CONSOLE_TYPES_MAX = 20000,
+};
+
+struct console {
+	/** What the verbs see: passes everything on to `inner`, and keeps what completion needs. */
+	struct inspected inspected;
+	struct inspected *inner;
+	const struct arguments *arguments;
+	bool interactive;
+	bool leave;
+	/** The process has ended, and we have said so. */
+	bool ended;
+	/** Of the process when we attached: a process id may be given to another one. */
+	uint64_t start_ticks;
+	int status;
+	/** Names of the last census that can be completed. */
+	char **types;
+	size_t type_count;
+	size_t type_capacity;
+};
+
+// readline calls back without an argument of ours.
+static struct console *console_now;
+static char *console_line;
+static bool console_line_done;
+
+static void console_forget_types(struct console *console)
+{
+	for (size_t i = 0; i < console->type_count; i++)
+		free(console->types[i]);
+	console->type_count = 0;
+}
+
+static struct error *console_remember_types(struct console *console, const struct census *census)
+{
+	struct error *error = NULL;
+
+	console_forget_types(console);
+	for (size_t i = 0; i < census->row_count && console->type_count < CONSOLE_TYPES_MAX; i++) {
+		// What would have to be quoted or must not be shown is not offered.
+		if (!safe_text_is_word(census->rows[i].name))
+			continue;
+		error = array_reserve(&console->types, &console->type_capacity,
+				      console->type_count + 1, sizeof(*console->types));
+		if (error)
+			return error;
+		char *name = strdup(census->rows[i].name);
+		if (!name)
+			return error_no_memory();
+		console->types[console->type_count++] = name;
+	}
+	return NULL;
+}
+
+static struct error *console_census(struct inspected *inspected, struct session_look *look,
+				    struct census *ret)
+{
+	struct console *console = (struct console *)inspected;
+	struct error *error = inspected_census(console->inner, look, ret);
+
+	return error ? error : console_remember_types(console, ret);
+}
+
+static struct error *console_facts(struct inspected *inspected, struct session_look *look,
+				   struct target_facts *ret)
+{
+	struct console *console = (struct console *)inspected;
+
+	return inspected_facts(console->inner, look, ret);
+}
+
+static void console_head(const struct inspected *inspected, const char *verb,
+			 const struct session_look *look, const struct census *census,
+			 struct report_head *ret)
+{
+	const struct console *console = (const struct console *)inspected;
+
+	inspected_head(console->inner, verb, look, census, ret);
+}
+
+static const struct inspected_ops console_inspected_ops = {
+	.census = console_census,
+	.facts = console_facts,
+	.head = console_head,
+};
+
+// Whether the process we attached to is still there. What cannot be told is taken for yes.
+static bool console_process_lives(const struct console *console)
+{
+	struct process_status status;
+	_cleanup_error_ struct error *error = process_status_read(console->inner->pid, &status);
+
+	if (error)
+		return error->code != ERROR_GONE;
+	return !process_state_is_dead(status.state) && status.start_ticks == console->start_ticks;
+}
+
+// True once, when the process has ended since we last looked.
+static bool console_notices_end(struct console *console)
+{
+	if (console->ended || console_process_lives(console))
+		return false;
+	console->ended = true;
+	return true;
+}
+
+static void console_print_error(struct console *console, const struct error *error,
+				const struct command *command)
+{
+	_cleanup_text_ struct text text = {0};
+	_cleanup_error_ struct error *failed =
+		command_format_error(error, command, COMMAND_IN_CONSOLE, &text);
+
+	// Answers that are still buffered come before what went wrong after them.
+	fflush(stdout);
+	fputs(failed ? failed->message : text_chars(&text), stderr);
+	if (!console->status)
+		console->status = error_exit_status(error);
+}
+
+static struct error *console_check(const struct console *console, const struct command *command,
+				   const struct arguments *arguments)
+{
+	if (arguments_has(arguments, ARGUMENTS_HELP) || arguments_has(arguments, ARGUMENTS_VERSION))
+		return NULL;
+	if (arguments_has(arguments, ARGUMENTS_PID))
+		return error_create(ERROR_USAGE,
+				    "this console is for process %d; leave it to inspect another",
+				    (int)console->inner->pid);
+	struct error *error = command_check_words(command, arguments->words, arguments->word_count);
+	if (error || !(command->flags & COMMAND_INSPECTS) || console_process_lives(console))
+		return error;
+	return error_create(ERROR_GONE,
+			    "process %d has ended, there is nothing left to inspect; quit leaves",
+			    (int)console->inner->pid);
+}
+
+static struct error *console_run_words(struct console *console, const struct words *words,
+				       const struct command **ret_command)
+{
+	_cleanup_arguments_ struct arguments arguments = {0};
+	int status = 0;
+	struct error *error = command_find(words->list[0], COMMAND_IN_CONSOLE, ret_command);
+
+	if (!error)
+		error = arguments_parse(*ret_command, (int)words->count, words->list, &arguments);
+	if (!error)
+		error = console_check(console, *ret_command, &arguments);
+	if (error)
+		return error;
+	static const enum arguments_common inherited[] = {ARGUMENTS_NO_COLOR, ARGUMENTS_QUIET,
+							  ARGUMENTS_VERBOSE};
+	for (size_t i = 0; i < ARRAY_COUNT(inherited); i++)
+		arguments.common[inherited[i]].count +=
+			console->arguments->common[inherited[i]].count;
+	error = command_run(*ret_command, &arguments, &console->inspected, console, &status);
+	if (!error && !console->status)
+		console->status = status;
+	return error;
+}
+
+static void console_run_line(struct console *console, const char *line)
+{
+	_cleanup_words_ struct words words = {0};
+	const struct command *command = NULL;
+	_cleanup_error_ struct error *error = words_split(line, &words);
+
+	if (!error && words.count)
+		error = console_run_words(console, &words, &command);
+	if (error)
+		console_print_error(console, error, command);
+}
+
+static bool console_goes_on(const struct console *console)
+{
+	return !console->leave && !interrupt_pending();
+}
+
+static struct error *console_run_stdin(struct console *console)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t size = 0;
+
+	while (console_goes_on(console)) {
+		errno = 0;
+		if (getline(&line, &size, stdin) < 0) {
+			if (errno && errno != EINTR)
+				return error_create_os(errno, "cannot read stdin");
+			break;
+		}
+		console_run_line(console, line);
+	}
+	return interrupt_check();
+}
+
+static struct error *console_run_given(struct console *console,
+				       const struct console_options *options)
+{
+	for (size_t i = 0; i < options->line_count && console_goes_on(console); i++)
+		console_run_line(console, options->lines[i]);
+	return interrupt_check();
+}
+
+static void console_take_line(char *line)
+{
+	// Out of the callback interface at once: while a verb runs the terminal and its signals are
+	// as they were before.
+	rl_callback_handler_remove();
+	console_line = line;
+	console_line_done = true;
+}
+
+// readline frees the list and its strings; NULL is "nothing".
+static char **console_matches(const struct completion *completion)
+{
+	char **matches = calloc(completion->count + 2, sizeof(*matches));
+
+	if (!matches || completion->count == 0) {
+		free(matches);
+		return NULL;
+	}
+	// The first is what all have in common: what replaces the word.
+	size_t common = strlen(completion->list[0]);
+	for (size_t i = 0; i < completion->count; i++) {
+		size_t same = 0;
+		while (same < common && completion->list[i][same] == completion->list[0][same])
+			same++;
+		common = same;
+		matches[i + 1] = strdup(completion->list[i]);
+	}
+	matches[0] = strndup(completion->list[0], common);
+	if (completion->count == 1) {
+		free(matches[1]);
+		matches[1] = NULL;
+	}
+	return matches;
+}
+
+static char **console_complete(const char *text, int start, int end)
+{
+	CLEANUP(completion_deinit) struct completion completion = {0};
+	_cleanup_words_ struct words words = {0};
+	_cleanup_free_ char *before = strndup(rl_line_buffer, (size_t)start);
+
+	rl_attempted_completion_over = 1;
+	if (!before)
+		return NULL;
+	// A word that began with a quote: the quote stands before `start`.
+	size_t length = strlen(before);
+	if (length && (before[length - 1] == '"' || before[length - 1] == '\''))
+		before[length - 1] = '\0';
+	_cleanup_error_ struct error *error = words_split(before, &words);
+	if (error)
+		return NULL;
+	const struct complete_question question = {
+		.place = COMMAND_IN_CONSOLE,
+		.before = words.list,
+		.before_count = words.count,
+		.word = text,
+		.types = console_now->types,
+		.type_count = console_now->type_count,
+	};
+	_cleanup_error_ struct error *failed = complete_words(&question, &completion);
+	if (failed)
+		return NULL;
+	if (completion.other == COMMAND_FILE)
+		rl_attempted_completion_over = 0;
+	rl_completion_suppress_append =
+		completion.count == 1 && completion.list[0][strlen(completion.list[0]) - 1] == '=';
+	return console_matches(&completion);
+}
+
+// Ctrl-C while a line is typed: away with the line.
+static void console_drop_line(void)
+{
+	rl_callback_sigcleanup();
+	rl_replace_line("", 1);
+	rl_crlf();
+	rl_on_new_line();
+	rl_redisplay();
+	interrupt_clear();
+}
+
+static void console_say_ended(const struct console *console, FILE *out)
+{
+	fprintf(out, "process %d has ended\n", (int)console->inner->pid);
+}
+
+// What came while we waited: a signal, the end of the process. False when it is time to leave.
+static bool console_tend(struct console *console)
+{
+	rl_check_signals();
+	if (interrupt_pending() == SIGINT)
+		console_drop_line();
+	if (interrupt_pending())
+		return false;
+	if (console_notices_end(console)) {
+		rl_clear_visible_line();
+		console_say_ended(console, rl_outstream);
+		rl_on_new_line();
+		rl_redisplay();
+	}
+	return true;
+}
+
+// A line into console_line; NULL there is the end of the input.
+static void console_read_line(struct console *console)
+{
+	char prompt[48];
+
+	snprintf(prompt, sizeof(prompt), "leakinspect %d> ", (int)console->inner->pid);
+	console_line_done = false;
+	rl_callback_handler_install(prompt, console_take_line);
+	while (!console_line_done) {
+		struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+		int ready = poll(&input, 1, CONSOLE_LOOK_MS);
+		if (ready > 0)
+			rl_callback_read_char();
+		if (!console_line_done && !console_tend(console)) {
+			rl_crlf();
+			console_take_line(NULL);
+		}
+	}
+}
+
+static void console_setup_readline(void)
+{
+	rl_readline_name = "leakinspect";
+	rl_instream = stdin;
+	// `leakinspect attach PID > file` keeps its prompt on the screen.
+	rl_outstream = isatty(STDOUT_FILENO) ? stdout : stderr;
+	rl_attempted_completion_function = console_complete;
+	// Names of types have dots and <> in them.
+	rl_completer_word_break_characters = " \t\n\"'";
+	rl_completer_quote_characters = "\"'";
+	// readline's handlers put the terminal in order and pass the signal on to ours; all the time
+	// that a line is typed and not only while it works on a character.
+	rl_catch_signals = 1;
+	rl_persistent_signal_handlers = 1;
+}
+
+static struct error *console_run_terminal(struct console *console)
+{
+	_cleanup_error_ struct error *history = history_load();
+	bool no_newline = false;
+
+	console_setup_readline();
+	if (history)
+		console_print_error(console, history, NULL);
+	while (!console->leave) {
+		if (console_notices_end(console))
+			console_say_ended(console, rl_outstream);
+		console_read_line(console);
+		_cleanup_free_ char *line = take_ptr(console_line);
+		if (!line) {
+			no_newline = !interrupt_pending();
+			break;
+		}
+		history_remember(line);
+		console_run_line(console, line);
+		if (interrupt_pending() == SIGINT)
+			interrupt_clear();
+		if (interrupt_pending())
+			break;
+	}
+	if (no_newline)
+		fprintf(rl_outstream, "\n");
+	_cleanup_error_ struct error *unsaved = history_save();
+	if (unsaved)
+		console_print_error(console, unsaved, NULL);
+	console->status = 0;
+	return interrupt_check();
+}
+
+bool console_is_interactive(const struct console_options *options)
+{
+	return !options->lines && isatty(STDIN_FILENO);
+}
+
+void console_leave(struct console *console)
+{
+	console->leave = true;
+}
+
+struct error *console_run(struct inspected *inspected, const struct console_options *options,
+			  int *ret_status)
+{
+	struct console console = {
+		.inspected = {.ops = &console_inspected_ops, .pid = inspected->pid},
+		.inner = inspected,
+		.arguments = options->arguments,
+	};
+	struct process_status status;
+	struct error *error = process_status_read(inspected->pid, &status);
+
+	if (error)
+		return error;
+	console.start_ticks = status.start_ticks;
+	console_now = &console;
+	if (options->lines)
+		error = console_run_given(&console, options);
+	else if (console_is_interactive(options))
+		error = console_run_terminal(&console);
+	else
+		error = console_run_stdin(&console);
+	console_now = NULL;
+	console_forget_types(&console);
+	free(console.types);
+	*ret_status = console.status;
+	return error;
+}

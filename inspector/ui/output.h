@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef UI_OUTPUT_H
+#define UI_OUTPUT_H
+
+/*
+ * Where an answer goes: stdout, or the FILE of -o. A file appears under its name only when it is
+ * whole: until output_commit() it has a temporary name beside it.
+ */
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+struct output {
+	FILE *stream;
+	/** NULL for what was not opened here, or is written in place (a device, a pipe). */
+	char *path;
+	char *temporary;
+	bool owned;
+	bool force;
+};
+
+/** @a path NULL is stdout. ERROR_FAILED when the file exists, unless @a force. */
+MUST_USE struct error *output_open(const char *path, bool force, struct output *ret);
+
+/** Writes out what is buffered and gives the file its name; fails when any of it cannot be written. */
+MUST_USE struct error *output_commit(struct output *output);
+
+/** Without a commit before it, nothing is left of the file. Zero-initialised is fine. */
+void output_deinit(struct output *output);
+#define _cleanup_output_ CLEANUP(output_deinit)
+
+#endif
