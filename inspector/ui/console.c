@@ -2,27 +2,21 @@
 #include "ui/console.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <readline/readline.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
 #include "mem/process.h"
 #include "ui/command.h"
-#include "ui/complete.h"
-#include "ui/history.h"
+#include "ui/console_line.h"
 #include "ui/safe_text.h"
 #include "ui/words.h"
 
 enum {
-	/** How often a waiting console looks whether the process is still there. */
-	CONSOLE_LOOK_MS = 1000,
 	/** More names than anybody completes. */
 	CONSOLE_TYPES_MAX = 20000,
 };
@@ -36,19 +30,16 @@ struct console {
 	bool leave;
 	/** The process has ended, and we have said so. */
 	bool ended;
+	char notice[48];
 	/** Of the process when we attached: a process id may be given to another one. */
 	uint64_t start_ticks;
+	/** Of the first line that failed. */
 	int status;
 	/** Names of the last census that can be completed. */
 	char **types;
 	size_t type_count;
 	size_t type_capacity;
 };
-
-// readline calls back without an argument of ours.
-static struct console *console_now;
-static char *console_line;
-static bool console_line_done;
 
 static void console_forget_types(struct console *console)
 {
@@ -127,6 +118,8 @@ static bool console_notices_end(struct console *console)
 	if (console->ended || console_process_lives(console))
 		return false;
 	console->ended = true;
+	snprintf(console->notice, sizeof(console->notice), "process %d has ended",
+		 (int)console->inner->pid);
 	return true;
 }
 
@@ -227,173 +220,47 @@ static struct error *console_run_given(struct console *console,
 	return interrupt_check();
 }
 
-static void console_take_line(char *line)
+static void console_complete(void *closure, struct complete_question *question)
 {
-	// Out of the callback interface at once: while a verb runs the terminal and its signals are
-	// as they were before.
-	rl_callback_handler_remove();
-	console_line = line;
-	console_line_done = true;
+	const struct console *console = closure;
+
+	question->types = console->types;
+	question->type_count = console->type_count;
 }
 
-// readline frees the list and its strings; NULL is "nothing".
-static char **console_matches(const struct completion *completion)
+static const char *console_notice(void *closure)
 {
-	char **matches = calloc(completion->count + 2, sizeof(*matches));
+	struct console *console = closure;
 
-	if (!matches || completion->count == 0) {
-		free(matches);
-		return NULL;
-	}
-	// The first is what all have in common: what replaces the word.
-	size_t common = strlen(completion->list[0]);
-	for (size_t i = 0; i < completion->count; i++) {
-		size_t same = 0;
-		while (same < common && completion->list[i][same] == completion->list[0][same])
-			same++;
-		common = same;
-		matches[i + 1] = strdup(completion->list[i]);
-	}
-	matches[0] = strndup(completion->list[0], common);
-	if (completion->count == 1) {
-		free(matches[1]);
-		matches[1] = NULL;
-	}
-	return matches;
+	return console_notices_end(console) ? console->notice : NULL;
 }
 
-static char **console_complete(const char *text, int start, int end)
-{
-	CLEANUP(completion_deinit) struct completion completion = {0};
-	_cleanup_words_ struct words words = {0};
-	_cleanup_free_ char *before = strndup(rl_line_buffer, (size_t)start);
+static const struct console_line_ops console_line_ops = {
+	.complete = console_complete,
+	.notice = console_notice,
+};
 
-	rl_attempted_completion_over = 1;
-	if (!before)
-		return NULL;
-	// A word that began with a quote: the quote stands before `start`.
-	size_t length = strlen(before);
-	if (length && (before[length - 1] == '"' || before[length - 1] == '\''))
-		before[length - 1] = '\0';
-	_cleanup_error_ struct error *error = words_split(before, &words);
-	if (error)
-		return NULL;
-	const struct complete_question question = {
-		.place = COMMAND_IN_CONSOLE,
-		.before = words.list,
-		.before_count = words.count,
-		.word = text,
-		.types = console_now->types,
-		.type_count = console_now->type_count,
-	};
-	_cleanup_error_ struct error *failed = complete_words(&question, &completion);
-	if (failed)
-		return NULL;
-	if (completion.other == COMMAND_FILE)
-		rl_attempted_completion_over = 0;
-	rl_completion_suppress_append =
-		completion.count == 1 && completion.list[0][strlen(completion.list[0]) - 1] == '=';
-	return console_matches(&completion);
-}
-
-// Ctrl-C while a line is typed: away with the line.
-static void console_drop_line(void)
-{
-	rl_callback_sigcleanup();
-	rl_replace_line("", 1);
-	rl_crlf();
-	rl_on_new_line();
-	rl_redisplay();
-	interrupt_clear();
-}
-
-static void console_say_ended(const struct console *console, FILE *out)
-{
-	fprintf(out, "process %d has ended\n", (int)console->inner->pid);
-}
-
-// What came while we waited: a signal, the end of the process. False when it is time to leave.
-static bool console_tend(struct console *console)
-{
-	rl_check_signals();
-	if (interrupt_pending() == SIGINT)
-		console_drop_line();
-	if (interrupt_pending())
-		return false;
-	if (console_notices_end(console)) {
-		rl_clear_visible_line();
-		console_say_ended(console, rl_outstream);
-		rl_on_new_line();
-		rl_redisplay();
-	}
-	return true;
-}
-
-// A line into console_line; NULL there is the end of the input.
-static void console_read_line(struct console *console)
+static struct error *console_run_terminal(struct console *console)
 {
 	char prompt[48];
 
 	snprintf(prompt, sizeof(prompt), "leakinspect %d> ", (int)console->inner->pid);
-	console_line_done = false;
-	rl_callback_handler_install(prompt, console_take_line);
-	while (!console_line_done) {
-		struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-		int ready = poll(&input, 1, CONSOLE_LOOK_MS);
-		if (ready > 0)
-			rl_callback_read_char();
-		if (!console_line_done && !console_tend(console)) {
-			rl_crlf();
-			console_take_line(NULL);
-		}
-	}
-}
-
-static void console_setup_readline(void)
-{
-	rl_readline_name = "leakinspect";
-	rl_instream = stdin;
-	// `leakinspect attach PID > file` keeps its prompt on the screen.
-	rl_outstream = isatty(STDOUT_FILENO) ? stdout : stderr;
-	rl_attempted_completion_function = console_complete;
-	// Names of types have dots and <> in them.
-	rl_completer_word_break_characters = " \t\n\"'";
-	rl_completer_quote_characters = "\"'";
-	// readline's handlers put the terminal in order and pass the signal on to ours; all the time
-	// that a line is typed and not only while it works on a character.
-	rl_catch_signals = 1;
-	rl_persistent_signal_handlers = 1;
-}
-
-static struct error *console_run_terminal(struct console *console)
-{
-	_cleanup_error_ struct error *history = history_load();
-	bool no_newline = false;
-
-	console_setup_readline();
-	if (history)
-		console_print_error(console, history, NULL);
+	_cleanup_error_ struct error *no_history =
+		console_line_open(prompt, &console_line_ops, console);
+	if (no_history)
+		console_print_error(console, no_history, NULL);
 	while (!console->leave) {
-		if (console_notices_end(console))
-			console_say_ended(console, rl_outstream);
-		console_read_line(console);
-		_cleanup_free_ char *line = take_ptr(console_line);
-		if (!line) {
-			no_newline = !interrupt_pending();
+		_cleanup_free_ char *line = console_line_read();
+		if (!line)
 			break;
-		}
-		history_remember(line);
 		console_run_line(console, line);
 		if (interrupt_pending() == SIGINT)
 			interrupt_clear();
-		if (interrupt_pending())
-			break;
 	}
-	if (no_newline)
-		fprintf(rl_outstream, "\n");
-	_cleanup_error_ struct error *unsaved = history_save();
+	_cleanup_error_ struct error *unsaved = console_line_close();
 	if (unsaved)
 		console_print_error(console, unsaved, NULL);
+	// The person has seen what failed.
 	console->status = 0;
 	return interrupt_check();
 }
@@ -422,14 +289,12 @@ struct error *console_run(struct inspected *inspected, const struct console_opti
 	if (error)
 		return error;
 	console.start_ticks = status.start_ticks;
-	console_now = &console;
 	if (options->lines)
 		error = console_run_given(&console, options);
 	else if (console_is_interactive(options))
 		error = console_run_terminal(&console);
 	else
 		error = console_run_stdin(&console);
-	console_now = NULL;
 	console_forget_types(&console);
 	free(console.types);
 	*ret_status = console.status;
