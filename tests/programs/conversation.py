@@ -86,10 +86,11 @@ def say(line):
 
 def serve(answers=None, ready="", collector=False):
     """Says ready and answers lines: the first word names the function in @a answers, the other
-    words are its arguments, what it returns is the answer ("ok" for None). "census" is answered
-    here. The collector is switched off unless @a collector."""
+    words are its arguments, what it returns is the answer ("ok" for None). "census" and
+    "references" (sys.gettotalrefcount() of a debug build) are answered here. The collector is switched off unless @a collector."""
     answers = answers or {}
     get_objects, read, read_arguments = gc.get_objects, _read, _read_arguments
+    references = getattr(sys, "gettotalrefcount", None)
     # The first run of everything may fill a cache or finish a type: done before anybody looks.
     objects = get_objects()
     answer = _tally(objects)
@@ -108,6 +109,9 @@ def serve(answers=None, ready="", collector=False):
             objects = get_objects()
             answer = _tally(objects)
             objects = None
+        elif line.strip() == b"references":
+            # Here, so that what is alive is what is alive while it waits.
+            answer = str(references())
         else:
             answer = _answer(answers, line)
         say(answer)

@@ -8,7 +8,8 @@ def rows(report):
     """{name: row} of a `types` report that read everything at a consistent moment."""
     target = report["target"]
     assert target["consistent"] is True, target
-    assert report["problems"] == {"unreadable": 0, "truncated": 0}, report
+    problems = report["problems"]
+    assert problems["unreadable"] == 0 and problems["truncated"] == 0, problems
     return checked_rows(report)
 
 
