@@ -51,6 +51,14 @@ static uint32_t name_hash(const char *name, size_t length)
 	return hash;
 }
 
+// "f.lto_priv.0.cold" is the seldom used part of a function, and not where it begins.
+static bool is_cold_part(const char *name)
+{
+	size_t length = strlen(name);
+
+	return length > 5 && strcmp(name + length - 5, ".cold") == 0;
+}
+
 static bool symbol_is_wanted(const GElf_Sym *symbol)
 {
 	unsigned type = GELF_ST_TYPE(symbol->st_info);
@@ -166,10 +174,8 @@ bool elf_symbols_find(struct elf_symbols *symbols, const char *name, addr_t *ret
 			found = symbol;
 			break;
 		}
-		// ".cold" is the part of a function that is not the function.
 		if (!found && !name[length] && strncmp(symbol->name, name, length) == 0 &&
-		    base_length(symbol->name) == length &&
-		    strcmp(symbol->name + length, ".cold") != 0)
+		    base_length(symbol->name) == length && !is_cold_part(symbol->name))
 			found = symbol;
 	}
 	if (!found)

@@ -32,4 +32,7 @@ MUST_USE struct error *layout_cache_save(struct layout_source *cache);
 /** Whether the backing source has been opened, that is, whether DWARF was read. */
 bool layout_cache_is_cold(const struct layout_source *cache);
 
+/** Whether there is no answer, saved or learned. */
+bool layout_cache_is_empty(const struct layout_source *cache);
+
 #endif

@@ -6,6 +6,9 @@
  * The ELF files mapped into a process: which file, at which bias, and where its debug information
  * is (in itself, by build-id, by debuglink; on our side and under the process's own root). ELF files
  * are opened and layouts made when first asked for, and only for the modules asked about.
+ *
+ * LEAKINSPECT_DEBUG_PATH in the environment names further directories for debug files, separated by
+ * colons, each laid out like /usr/lib/debug and searched before it.
  */
 
 #include <stddef.h>
@@ -47,7 +50,8 @@ void module_list_destroy(struct module_list *modules);
 /** The module whose mappings hold @a at, or NULL. */
 struct module *module_list_find(struct module_list *modules, addr_t at);
 
-/** Opened on first use, owned by the module. */
+/** Opened on first use, owned by the module. ERROR_FAILED when the file on disk is not the one that is
+ *  mapped and the latter cannot be had. */
 MUST_USE struct error *module_elf(struct module *module, const struct elf_file **ret);
 
 /** What is added to an address of the ELF file to get one of the process. */
@@ -58,11 +62,16 @@ MUST_USE struct error *module_bias(struct module *module, addr_t *ret);
 MUST_USE struct error *module_symbol(struct module *module, const char *name, bool *present,
 				     addr_t *ret);
 
+/** The symbol that covers the runtime address @a at, from the file or its separate debug file, and the
+ *  distance from its start; *@a ret is NULL when there is none. It lives as long as the module. */
+MUST_USE struct error *module_symbol_at(struct module *module, addr_t at, const char **ret,
+					uint64_t *ret_distance);
+
 /**
  * The layouts of this module: its saved layout, with DWARF behind it. Owned by the module.
  * ERROR_UNSUPPORTED when there is no debug information: the message names the places looked at, the
  * build-id, and on Debian and its like the package that has it ("apt install python3.11-dbg") where
- * the file's name tells it.
+ * the file's name tells it; ERROR_FAILED when there is only a damaged debug file.
  */
 MUST_USE struct error *module_layout(struct module *module, struct layout_source **ret);
 
