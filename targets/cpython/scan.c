@@ -12,7 +12,7 @@
  * Objects/obmalloc.c, debug hooks: before the block its length (big-endian) and a word of one letter
  * for the kind of memory and seven forbidden bytes, 0xFB up to 3.7 and 0xFD since.
  */
-enum { DEBUG_HEADER_BYTES = 16, DEBUG_KIND_OBJECT = 'o' };
+enum { DEBUG_HEADER_BYTES = 16, DEBUG_KIND_OBJECT = 'o', DEBUG_KIND_RAW = 'r' };
 static const uint64_t DEBUG_FORBIDDEN_FD = 0xfdfdfdfdfdfdfdU;
 static const uint64_t DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
 
@@ -198,11 +198,14 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
 
 	if (data_bytes < OBJECT_HEADER_BYTES || scan->error)
 		return;
-	uint64_t second = scan_word(data + 8);
-	if (second >> 8 == DEBUG_FORBIDDEN_FD || second >> 8 == DEBUG_FORBIDDEN_FB) {
-		uint64_t length = __builtin_bswap64(scan_word(data));
-		if ((second & 0xff) != DEBUG_KIND_OBJECT || bytes < DEBUG_HEADER_BYTES ||
-		    length > bytes - DEBUG_HEADER_BYTES)
+	// What is too large for a pool comes from malloc under hooks of its own: two headers then.
+	for (int depth = 0; depth < 2 && data_bytes >= OBJECT_HEADER_BYTES; depth++) {
+		uint64_t second = scan_word(data + 8), length = __builtin_bswap64(scan_word(data));
+		unsigned char kind = (unsigned char)second;
+		if (second >> 8 != DEBUG_FORBIDDEN_FD && second >> 8 != DEBUG_FORBIDDEN_FB)
+			break;
+		if ((kind != DEBUG_KIND_OBJECT && kind != DEBUG_KIND_RAW) ||
+		    bytes < DEBUG_HEADER_BYTES || length > bytes - DEBUG_HEADER_BYTES)
 			return;
 		data += DEBUG_HEADER_BYTES;
 		data_bytes -= DEBUG_HEADER_BYTES;
