@@ -15,7 +15,7 @@ static const struct command_option help_options[] = {
 // Answers completion.bash: a candidate per line; "@file" and "@pid" are for the shell to list.
 static struct error *help_complete(FILE *out, const struct arguments *arguments)
 {
-	CLEANUP(completion_deinit) struct completion completion = {0};
+	_cleanup_completion_ struct completion completion = {0};
 	size_t before = arguments->word_count ? arguments->word_count - 1 : 0;
 	const struct complete_question question = {
 		.place = COMMAND_IN_SHELL,

@@ -119,13 +119,24 @@ struct complete_state {
 	/** Words that are no option: behind the verb. */
 	size_t words;
 	bool has_pid;
+	/** There is no such verb: nothing can be told of what follows. */
+	bool lost;
 };
+
+static const struct command *complete_command(const struct complete_question *question,
+					      const char *name)
+{
+	for (size_t i = 0; commands[i]; i++)
+		if (commands[i]->flags & question->place && !strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
 
 static struct complete_state complete_read(const struct complete_question *question)
 {
 	struct complete_state state = {0};
 
-	for (size_t i = 0; i < question->before_count; i++) {
+	for (size_t i = 0; i < question->before_count && !state.lost; i++) {
 		const char *word = question->before[i];
 		if (state.open) {
 			state.open = NULL;
@@ -137,11 +148,8 @@ static struct complete_state complete_read(const struct complete_question *quest
 			if (option && option->word != COMMAND_FLAG && !strchr(word, '='))
 				state.open = option;
 		} else if (!state.command) {
-			for (size_t j = 0; commands[j]; j++)
-				if (!strcmp(commands[j]->name, word))
-					state.command = commands[j];
-			if (!state.command)
-				break;
+			state.command = complete_command(question, word);
+			state.lost = !state.command;
 		} else {
 			state.words++;
 		}
@@ -155,6 +163,8 @@ struct error *complete_words(const struct complete_question *question, struct co
 	const char *word = question->word;
 	size_t name_length = strcspn(word, "=");
 
+	if (state.lost)
+		return NULL;
 	if (state.open)
 		return complete_kind(question, state.open->word, state.open, "", ret);
 	if (word[0] == '-' && word[name_length]) {

@@ -69,7 +69,7 @@ static char **console_line_matches(const struct completion *completion)
 
 static char **console_line_complete(const char *text, int start, int end)
 {
-	CLEANUP(completion_deinit) struct completion completion = {0};
+	_cleanup_completion_ struct completion completion = {0};
 	_cleanup_words_ struct words words = {0};
 	_cleanup_free_ char *before = strndup(rl_line_buffer, (size_t)start);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/help.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "ui/command.h"
@@ -16,7 +15,12 @@ static void help_usage(FILE *out, const struct command *command, unsigned place)
 {
 	bool shell = place == COMMAND_IN_SHELL;
 
-	fprintf(out, "%s%s [OPTIONS]", shell ? "leakinspect " : "", command->name);
+	bool options = command->flags & COMMAND_REPORTS;
+
+	for (size_t i = 0; i < command->option_count; i++)
+		options = options || command->options[i].summary;
+	fprintf(out, "%s%s%s", shell ? "leakinspect " : "", command->name,
+		options ? " [OPTIONS]" : "");
 	if (shell && command->flags & COMMAND_INSPECTS)
 		fprintf(out, " TARGET");
 	if (*command->words)
@@ -89,11 +93,11 @@ void help_command(FILE *out, const struct command *command, unsigned place)
 
 // Text in man(7): a backslash and a dash are commands of its own, and so is a dot or a quote that
 // begins a line.
-static void help_roff(FILE *out, const char *text)
+static void help_roff_part(FILE *out, const char *text, const char *end)
 {
 	bool line_start = true;
 
-	for (; *text; text++) {
+	for (; text < end; text++) {
 		if (line_start && (*text == '.' || *text == '\''))
 			fprintf(out, "\\&");
 		if (*text == '\\')
@@ -106,14 +110,18 @@ static void help_roff(FILE *out, const char *text)
 	}
 }
 
+static void help_roff(FILE *out, const char *text)
+{
+	help_roff_part(out, text, text + strlen(text));
+}
+
 static void help_roff_paragraphs(FILE *out, const char *text)
 {
 	const char *end;
 
 	while ((end = strstr(text, "\n\n"))) {
 		fprintf(out, ".PP\n");
-		for (; text < end; text++)
-			help_roff(out, (char[]){*text, '\0'});
+		help_roff_part(out, text, end);
 		fprintf(out, "\n");
 		text = end + 2;
 	}
@@ -145,7 +153,7 @@ static void help_roff_command(FILE *out, const struct command *command)
 
 	fprintf(out, ".SS ");
 	help_usage(out, command, place);
-	fprintf(out, "\n");
+	fprintf(out, "%s\n", place == COMMAND_IN_CONSOLE ? " (in the console)" : "");
 	help_roff_paragraphs(out, command->description);
 	for (size_t i = 0; i < command->option_count; i++)
 		if (command->options[i].summary)
