@@ -21,18 +21,30 @@ static const struct command_option attach_options[] = {
 			    .summary = "run this line of the console and leave; may be repeated"},
 };
 
-// The command line in words, for a terminal.
+/** No more of the command line than this, in bytes: a script behind -c has thousands. */
+enum { ATTACH_COMMAND_LINE_MAX = 160 };
+
 static struct error *attach_command_line(pid_t pid, struct text *into)
 {
 	_cleanup_free_ char *block = NULL;
 	size_t bytes = 0;
 	struct error *error = process_arguments(pid, &block, &bytes);
 
-	for (size_t at = 0; at < bytes && !error; at += strlen(block + at) + 1) {
-		error = text_append(into, " ", at ? 1 : 0);
-		if (!error)
-			error = safe_text_terminal(into, block + at, NULL);
-	}
+	if (error)
+		return error;
+	// Also where a process has given itself another title and filled up with NULs.
+	while (bytes && !block[bytes - 1])
+		bytes--;
+	for (size_t i = 0; i < bytes; i++)
+		if (!block[i])
+			block[i] = ' ';
+	bool cut = bytes > ATTACH_COMMAND_LINE_MAX;
+	if (cut)
+		block[ATTACH_COMMAND_LINE_MAX] = '\0';
+	if (bytes)
+		error = safe_text_terminal(into, block, NULL);
+	if (!error && cut)
+		error = text_append(into, "...", 3);
 	return error;
 }
 

@@ -25,6 +25,18 @@ static void info_deinit(struct info *info)
 	free(info->arguments);
 }
 
+// A process that gives itself another title fills the rest of its arguments with NULs: more than one
+// empty argument at the end is that.
+static void info_drop_padding(struct info *info)
+{
+	size_t count = info->argument_count;
+
+	while (count && !*info->arguments[count - 1])
+		count--;
+	if (info->argument_count - count > 1)
+		info->argument_count = count;
+}
+
 static struct error *info_read_arguments(pid_t pid, struct info *info)
 {
 	size_t bytes = 0;
@@ -36,6 +48,7 @@ static struct error *info_read_arguments(pid_t pid, struct info *info)
 		if (!error)
 			info->arguments[info->argument_count++] = info->argument_block + at;
 	}
+	info_drop_padding(info);
 	return error;
 }
 
@@ -145,6 +158,17 @@ static struct error *info_report_threads(struct report *report, pid_t pid, const
 	return error;
 }
 
+static int info_compare_threads(const void *a, const void *b)
+{
+	pid_t left = ((const struct target_thread *)a)->tid;
+	pid_t right = ((const struct target_thread *)b)->tid;
+
+	// Those that are not known come last.
+	if (left <= 0 || right <= 0)
+		return (left <= 0) - (right <= 0);
+	return (left > right) - (left < right);
+}
+
 static struct error *info_run(struct command_context *context)
 {
 	CLEANUP(info_deinit) struct info info = {0};
@@ -160,6 +184,9 @@ static struct error *info_run(struct command_context *context)
 		error = info_read_arguments(pid, &info);
 	if (error)
 		return error;
+	// The main thread first, as a rule; the runtime has the youngest first.
+	qsort(info.facts.threads, info.facts.thread_count, sizeof(*info.facts.threads),
+	      info_compare_threads);
 	inspected_head(context->inspected, "info", &look, NULL, &head);
 	error = report_begin(report, &head);
 	if (!error)
