@@ -15,11 +15,17 @@
 #include "mem/pause.h"
 #include "mem/process.h"
 
-enum { STOPS_DEFAULT = 64 };
+enum {
+	STOPS_DEFAULT = 64,
+	/** Further stops that find the same damage. */
+	SAME_DAMAGE_MAX = 2,
+};
 
 /** Between two stops the process runs on for a random while, longer each time: a collection that takes
  *  a second must not use up all stops. */
 static const uint64_t WAIT_FIRST_NS = 300 * 1000;
+/** No look is worth more standing still than this; the numbers of the last stop are told then. */
+static const uint64_t PAUSE_TOTAL_MAX_NS = 5000000000U;
 static const uint64_t WAIT_LAST_NS = 100 * 1000 * 1000;
 
 struct session {
@@ -156,6 +162,8 @@ static struct error *session_walk(struct session *session, struct heap_sink *sin
 				  struct session_look *look)
 {
 	struct target_verdict verdict = {0};
+	addr_t damaged_at = 0;
+	unsigned same_count = 0;
 
 	*look = (struct session_look){0};
 	for (unsigned stop = 0; stop < session->options.stops_max; stop++) {
@@ -170,6 +178,11 @@ static struct error *session_walk(struct session *session, struct heap_sink *sin
 		if (error)
 			return error;
 		if (verdict.consistent)
+			break;
+		// What is broken at the same place whenever one looks will not mend while we wait.
+		same_count = verdict.at && verdict.at == damaged_at ? same_count + 1 : 0;
+		damaged_at = verdict.at;
+		if (same_count == SAME_DAMAGE_MAX || look->pause_total_ns > PAUSE_TOTAL_MAX_NS)
 			break;
 	}
 	look->consistent = verdict.consistent;

@@ -38,6 +38,8 @@ struct target_verdict {
 	/** Why not: "a collection was under way", "list of generation 0 torn at 0x..."; "" if
 	 *  consistent. */
 	char reason[160];
+	/** Where, so that damage that stays is told from a bad moment; 0 when it has no place. */
+	addr_t at;
 };
 
 /** How much a walk spends on a moment that does not look consistent. */

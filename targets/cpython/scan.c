@@ -16,9 +16,6 @@ enum { DEBUG_HEADER_BYTES = 16, DEBUG_KIND_OBJECT = 'o', DEBUG_KIND_RAW = 'r' };
 static const uint64_t DEBUG_FORBIDDEN_FD = 0xfdfdfdfdfdfdfdU;
 static const uint64_t DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
 
-// Beyond this a "reference count" may as well be an address (a program that is linked to a fixed
-// place has low ones) and the block has to fit its object exactly.
-static const uint64_t REFCOUNT_PLAUSIBLE_MAX = 1 << 16;
 static const uint64_t REFCOUNT_MAX = 1ULL << 32;
 
 // The low bits of the collector's links are flags (Include/internal/pycore_gc.h).
@@ -150,9 +147,22 @@ static inline void scan_emit(struct py_scan *scan, const struct py_type *type,
 		scan_flush(scan);
 }
 
-static inline bool scan_refcount_is_immortal(const struct py_layout *layout, uint64_t refcount)
+/*
+ * Whether a "reference count" may as well be an address (a program linked to a fixed place has low
+ * ones), as in a C array of pointers whose second one is a type.
+ */
+static inline bool scan_refcount_is_doubtful(const struct py_scan *scan, uint64_t refcount)
 {
-	return layout->has_immortals && (int32_t)refcount < 0 && refcount < REFCOUNT_MAX;
+	return refcount >= scan->lowest_address && refcount % sizeof(addr_t) == 0;
+}
+
+// Whether an object of @a need bytes would have been given a block of @a bytes: allocators round up,
+// and CPython itself leaves room for one item more.
+static inline bool scan_block_fits(const struct py_type *type, uint64_t need, size_t bytes)
+{
+	enum { ROUNDING_BYTES = 32 };
+
+	return need <= bytes && bytes - need < ROUNDING_BYTES + type->itemsize;
 }
 
 // Tries the block as an object with @a presize bytes before it.
@@ -181,8 +191,8 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 		if (own + presize > bytes)
 			own = type->basicsize;
 	}
-	if (refcount > REFCOUNT_PLAUSIBLE_MAX && !scan_refcount_is_immortal(layout, refcount) &&
-	    (presize + own > bytes || bytes - presize - own >= 16))
+	if (scan_refcount_is_doubtful(scan, refcount) &&
+	    !scan_block_fits(type, presize + own, bytes))
 		return false;
 	bool tracked = type->is_gc && scan_link(scan, object - layout->size.gc_head,
 						at + presize - layout->size.gc_head);

@@ -50,6 +50,8 @@ struct py_scan {
 	/** NULL while only reporting. */
 	struct py_marks *marks;
 	enum py_scan_mode mode;
+	/** Nothing is mapped below: a smaller number is no address. */
+	addr_t lowest_address;
 	struct py_link_sums sums;
 	uint64_t tracked_count;
 	/** The first failure; later blocks are passed over. */

@@ -59,8 +59,8 @@ struct walk {
 	/** The next job to take; past the end when there is none or somebody failed. */
 	atomic_size_t next_job;
 	enum py_scan_mode mode;
+	addr_t lowest_address;
 	pthread_mutex_t lock;
-	struct error *error;
 	struct py_link_sums sums;
 };
 
@@ -72,7 +72,8 @@ struct worker {
 };
 
 // The first reason is the one told.
-PRINTF_LIKE(2, 3) static void walk_doubt(struct walk *walk, const char *format, ...)
+PRINTF_LIKE(3, 4)
+static void walk_doubt(struct walk *walk, addr_t at, const char *format, ...)
 {
 	va_list args;
 
@@ -82,6 +83,7 @@ PRINTF_LIKE(2, 3) static void walk_doubt(struct walk *walk, const char *format, 
 		vsnprintf(walk->verdict->reason, sizeof(walk->verdict->reason), format, args);
 		va_end(args);
 		walk->verdict->consistent = false;
+		walk->verdict->at = at;
 	}
 	pthread_mutex_unlock(&walk->lock);
 }
@@ -110,7 +112,8 @@ static void walk_pools(struct worker *worker, const struct job *job)
 		addr_t pool_at = job->start + offset;
 		struct py_pool pool;
 		if (!py_pool_parse(scan->layout, arenas, pool_at, pool_bytes, &pool))
-			walk_doubt(worker->walk, "pool at 0x%" PRIx64 " half updated", pool_at);
+			walk_doubt(worker->walk, pool_at, "pool at 0x%" PRIx64 " half updated",
+				   pool_at);
 		uint32_t at = pool.first_block;
 		for (uint32_t i = 0; i < pool.block_count; i++, at += pool.block_bytes)
 			if (!py_pool_is_free(&pool, i))
@@ -148,8 +151,8 @@ static void walk_region(struct worker *worker, const struct job *job)
 	// A heap that broke in the middle may be whole a moment later; one without a beginning is
 	// not glibc's.
 	if (result.block_count)
-		walk_doubt(worker->walk, "malloc's chain of chunks torn at 0x%" PRIx64,
-			   result.broken_at);
+		walk_doubt(worker->walk, result.broken_at,
+			   "malloc's chain of chunks torn at 0x%" PRIx64, result.broken_at);
 	py_scan_problem(worker->scan, HEAP_PROBLEM_TRUNCATED, result.broken_at,
 			"malloc's heap could not be followed beyond 0x%" PRIx64 " (%" PRIu64
 			" bytes not seen)",
@@ -233,6 +236,7 @@ static struct error *walk_worker_init(struct walk *walk, struct worker *worker)
 	if (error)
 		return error;
 	worker->scan->mode = walk->mode;
+	worker->scan->lowest_address = walk->lowest_address;
 	worker->scan->marks = walk->marks;
 	if (walk->mode == PY_SCAN_MARK)
 		return NULL;
@@ -306,7 +310,7 @@ static void walk_check_sums(struct walk *walk)
 		sums.prevs += py_link_term(walk->gc.lists[i].prev & ~LINK_FLAGS);
 	}
 	if (sums.heads != sums.nexts || sums.heads != sums.prevs)
-		walk_doubt(walk,
+		walk_doubt(walk, 0,
 			   "the tracked objects found are not those of the collector's lists");
 }
 
@@ -397,7 +401,7 @@ static struct error *walk_thorough(struct walk *walk)
 	addr_t torn_at;
 
 	if (error && error->code == ERROR_FAILED) {
-		walk_doubt(walk, "%s", error->message);
+		walk_doubt(walk, 0, "%s", error->message);
 		error_destroy(error);
 		walk->mode = PY_SCAN_REPORT;
 		return walk_pass(walk);
@@ -415,7 +419,7 @@ static struct error *walk_thorough(struct walk *walk)
 	if (error)
 		return error;
 	if (!py_marks_settle(walk->marks, &stray, &torn_at))
-		walk_doubt(walk, "the collector's lists are torn at 0x%" PRIx64, torn_at);
+		walk_doubt(walk, torn_at, "the collector's lists are torn at 0x%" PRIx64, torn_at);
 	walk->mode = PY_SCAN_REPORT_MARKED;
 	error = walk_pass(walk);
 	if (!error)
@@ -439,6 +443,8 @@ static struct error *walk_find_memory(struct walk *walk)
 		excluded[i] = (struct malloc_excluded){walk->arenas.list[i].address,
 						       walk->arenas.list[i].end};
 	error = mem_source_maps(walk->context->source, &maps);
+	if (!error && maps.count)
+		walk->lowest_address = maps.list[0].start;
 	if (!error)
 		error = malloc_regions_find(walk->context->source, &maps, excluded,
 					    walk->arenas.count, &walk->regions);
@@ -456,7 +462,7 @@ static struct error *walk_heap(struct walk *walk, enum target_effort effort)
 		return error;
 	// The lists are in pieces then, some of them on the collector's own stack.
 	if (walk->gc.collecting) {
-		walk_doubt(walk, "a collection was under way");
+		walk_doubt(walk, 0, "a collection was under way");
 		if (effort != TARGET_EFFORT_LAST)
 			return NULL;
 	}
