@@ -24,9 +24,10 @@ class Leakinspect:
 
     def environment(self, extra=None):
         """Environment for running it; the values of @a extra that are None are taken away."""
-        env = dict(os.environ, HOME=self.home, XDG_CACHE_HOME=self.cache,
-                   XDG_STATE_HOME=os.path.join(self.home, "state"),
-                   XDG_DATA_HOME=os.path.join(self.home, "data"), NO_COLOR="1", **(extra or {}))
+        env = {**os.environ, "HOME": self.home, "XDG_CACHE_HOME": self.cache,
+               "XDG_STATE_HOME": os.path.join(self.home, "state"),
+               "XDG_DATA_HOME": os.path.join(self.home, "data"), "NO_COLOR": "1",
+               **(extra or {})}
         return {key: value for key, value in env.items() if value is not None}
 
     def run(self, *args, env=None, timeout=120, **options):

@@ -56,5 +56,5 @@ def test_the_total_of_a_debug_build_changes_with_the_references(debug_python, st
 
 def test_a_release_build_keeps_no_total(debian_python, start, leakinspect):
     target = start("references.py", debian_python)
-    assert leakinspect("info", target.pid)["ref_total"] is None
+    assert leakinspect("info", target.pid).get("ref_total") is None
     assert leakinspect("types", target.pid)["total"]["refs"] > 0

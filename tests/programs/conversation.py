@@ -41,7 +41,7 @@ def type_name(kind):
         module, name = _module_of(kind), _name_of(kind)
     else:
         module, name = kind.__module__, kind.__name__
-    if not isinstance(module, str) or module in ("builtins", "__builtin__"):
+    if not isinstance(module, str) or module in ("", "builtins", "__builtin__"):
         return name
     return module + "." + name
 

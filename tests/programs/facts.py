@@ -16,7 +16,7 @@ def facts():
     return json.dumps({
         "enabled": gc.isenabled(), "debug": gc.get_debug(), "thresholds": gc.get_threshold(),
         "counts": gc.get_count(), "garbage": len(gc.garbage),
-        "frozen": gc.get_freeze_count() if hasattr(gc, "freeze") else 0,
+        "frozen": gc.get_freeze_count() if hasattr(gc, "freeze") else None,
     })
 
 

@@ -3,20 +3,26 @@
 
 import json
 import os
+import platform
 import select
 import subprocess
 import time
 
 from support.interpreters import PROGRAMS, environment
 
+# The number of read() in /proc/PID/syscall.
+READ = {"x86_64": "0", "aarch64": "63"}.get(platform.machine())
+
 
 class Target:
     """A running program of tests/programs, ready to be inspected."""
 
-    def __init__(self, program, interpreter, args=(), env=None, timeout=120):
-        """Runs programs/PROGRAM (a path is taken as it is) and waits until it says it is ready."""
+    def __init__(self, program, interpreter, args=(), env=None, timeout=120, reads=True):
+        """Runs programs/PROGRAM (a path is taken as it is) and waits until it says it is ready.
+        @a reads: its main thread waits for lines; it need not be waited for otherwise."""
         script = program if os.path.isabs(program) else os.path.join(PROGRAMS, program)
         self._rest = b""
+        self._reads = reads
         self._process = subprocess.Popen([*interpreter.command, script, *map(str, args)],
                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                          bufsize=0, env=environment(env))
@@ -26,14 +32,17 @@ class Target:
             # What stands behind the word is for the test.
             assert said.startswith("ready"), "%s said %r first" % (program, said)
             self.ready = said[len("ready"):].strip()
+            self._wait_until_it_waits(timeout)
         except BaseException:
             self.stop()
             raise
 
     def ask(self, line, timeout=120):
-        """Sends a line and returns the one that comes back."""
+        """Sends a line and returns the one that comes back, when the program waits for the next."""
         self._process.stdin.write(line.encode() + b"\n")
-        return self._line(timeout)
+        answer = self._line(timeout)
+        self._wait_until_it_waits(timeout)
+        return answer
 
     def ask_json(self, line, timeout=120):
         return json.loads(self.ask(line, timeout))
@@ -67,6 +76,24 @@ class Target:
         """Closes its standard input, at which a healthy program ends by itself with status 0."""
         self._process.stdin.close()
         return self._process.wait(timeout)
+
+    def _wait_until_it_waits(self, timeout):
+        """An answer is here before its program is back at reading: until then its heap is not the
+        one it counted. Where the kernel tells no system calls, a sleeping program must do."""
+        end = time.monotonic() + timeout
+        while self._reads:
+            assert time.monotonic() < end, "pid %d does not wait for a line" % self.pid
+            try:
+                with open("/proc/%d/syscall" % self.pid, encoding="ascii") as syscall:
+                    fields = syscall.read().split()
+                if fields[0] == READ and int(fields[1], 16) == 0:
+                    return
+            except (PermissionError, FileNotFoundError):
+                if self.status("State").startswith("S"):
+                    return
+            except (IndexError, ValueError):
+                pass  # "running"
+            time.sleep(0.0002)
 
     def _line(self, timeout):
         end = time.monotonic() + timeout
