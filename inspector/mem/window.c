@@ -14,6 +14,10 @@ static const addr_t NO_PAGE = ~(addr_t)0;
 struct mem_window {
 	struct mem_source *source;
 	struct error *error;
+	/** See mem_window_lend(). */
+	addr_t lent_at;
+	size_t lent_bytes;
+	const unsigned char *lent;
 	/** Which page each slot holds; readable[] tells whether it could be read. */
 	addr_t page[PAGE_SLOTS];
 	bool readable[PAGE_SLOTS];
@@ -30,6 +34,7 @@ struct error *mem_window_create(struct mem_source *source, struct mem_window **r
 		return error_no_memory();
 	window->source = source;
 	window->error = NULL;
+	mem_window_lend(window, 0, NULL, 0);
 	mem_window_clear(window);
 	*ret = window;
 	return NULL;
@@ -54,6 +59,23 @@ void mem_window_clear(struct mem_window *window)
 		window->page[i] = NO_PAGE;
 }
 
+void mem_window_lend(struct mem_window *window, addr_t at, const void *data, size_t bytes)
+{
+	window->lent = data;
+	window->lent_at = at;
+	window->lent_bytes = data ? bytes : 0;
+}
+
+static const unsigned char *mem_window_lent(const struct mem_window *window, addr_t at,
+					    size_t bytes)
+{
+	addr_t offset = at - window->lent_at;
+
+	if (bytes > window->lent_bytes || offset > window->lent_bytes - bytes)
+		return NULL;
+	return window->lent + offset;
+}
+
 static const unsigned char *mem_window_page(struct mem_window *window, addr_t page)
 {
 	size_t slot = (size_t)(page / MEM_WINDOW_PAGE_BYTES) % PAGE_SLOTS;
@@ -75,6 +97,10 @@ const void *mem_window_at(struct mem_window *window, addr_t at, size_t bytes)
 	addr_t page = at & ~(addr_t)(MEM_WINDOW_PAGE_BYTES - 1);
 	size_t offset = (size_t)(at - page);
 
+	const unsigned char *lent = mem_window_lent(window, at, bytes);
+
+	if (lent)
+		return lent;
 	if (bytes > MEM_WINDOW_BYTES_MAX || at > NO_PAGE - bytes)
 		return NULL;
 	if (offset + bytes <= MEM_WINDOW_PAGE_BYTES) {
@@ -87,7 +113,12 @@ const void *mem_window_at(struct mem_window *window, addr_t at, size_t bytes)
 bool mem_window_read(struct mem_window *window, addr_t at, void *into, size_t bytes)
 {
 	unsigned char *out = into;
+	const unsigned char *lent = mem_window_lent(window, at, bytes);
 
+	if (lent) {
+		memcpy(into, lent, bytes);
+		return true;
+	}
 	if (at > NO_PAGE - bytes)
 		return false;
 	while (bytes > 0) {

@@ -32,6 +32,12 @@ void mem_window_cleanup(struct mem_window **window);
 void mem_window_clear(struct mem_window *window);
 
 /**
+ * Lends the window bytes that the caller has at hand anyway: what lies wholly in [@a at, @a at +
+ * @a bytes) is answered from @a data without reading. NULL takes it back; @a data must live until then.
+ */
+void mem_window_lend(struct mem_window *window, addr_t at, const void *data, size_t bytes);
+
+/**
  * @a bytes (at most MEM_WINDOW_BYTES_MAX) at @a at; valid until the next call on this window. NULL
  * when they cannot be read: the caller decides whether that is a problem. That the process has ended
  * is remembered for mem_window_take_error().

@@ -107,6 +107,8 @@ static void walk_pools(struct worker *worker, const struct job *job)
 		error_destroy(error);
 		return;
 	}
+	// What a dict owns is mostly near it.
+	mem_window_lend(scan->window, job->start, worker->buffer, bytes);
 	for (size_t offset = 0; offset < bytes; offset += arenas->pool_bytes) {
 		const unsigned char *pool_bytes = worker->buffer + offset;
 		addr_t pool_at = job->start + offset;
@@ -120,6 +122,7 @@ static void walk_pools(struct worker *worker, const struct job *job)
 				py_scan_block(scan, pool_bytes + at, pool.block_bytes, pool_at + at,
 					      pool.block_bytes, false);
 	}
+	mem_window_lend(scan->window, 0, NULL, 0);
 }
 
 static struct error *walk_visit_block(void *context, const struct malloc_block *block)
