@@ -17,6 +17,7 @@
 /** How long to try again while threads are in uninterruptible sleep, and how long between. */
 static const uint64_t retry_patience_ns = 3000000000U;
 static const uint64_t retry_sleep_ns = 20000000U;
+static const long reap_every_ns = 10000000;
 
 struct pause {
 	/** The only thread that may call ptrace on the tracees. */
@@ -38,6 +39,25 @@ static void semaphore_await(sem_t *semaphore)
 {
 	while (sem_wait(semaphore) < 0 && errno == EINTR)
 		continue;
+}
+
+// Waits for tracees_stop(), and sees to it that it can go on.
+static void tracer_await_stop(struct pause *pause)
+{
+	for (;;) {
+		struct timespec until;
+
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += reap_every_ns;
+		if (until.tv_nsec >= 1000000000L) {
+			until.tv_nsec -= 1000000000L;
+			until.tv_sec++;
+		}
+		if (sem_clockwait(&pause->answered, CLOCK_MONOTONIC, &until) == 0)
+			return;
+		if (errno == ETIMEDOUT)
+			tracees_reap(pause->tracees.pid);
+	}
 }
 
 static void *tracer_run(void *arg)
@@ -117,7 +137,7 @@ static struct error *pause_try(pid_t pid, struct pause **ret, bool *ret_blocked)
 	if (failed) {
 		error = error_create_os(failed, "cannot start a thread");
 	} else {
-		semaphore_await(&pause->answered);
+		tracer_await_stop(pause);
 		error = take_ptr(pause->error);
 		*ret_blocked = pause->tracees.blocked;
 		if (!error) {

@@ -22,7 +22,7 @@ struct process_status {
 	/** The state letter of /proc/PID/stat: R S D T t Z X I. */
 	char state;
 	bool kernel_thread;
-	/** 0 when nobody traces it. */
+	/** The thread that traces it, 0 when nobody does. */
 	pid_t tracer_pid;
 	/** Effective. */
 	uid_t uid;

@@ -21,12 +21,14 @@ enum {
 static struct error *traced_error(const struct process_status *status, pid_t tracer)
 {
 	struct process_status by;
+	// The kernel names the thread that traces.
 	_cleanup_error_ struct error *unknown = process_status_read(tracer, &by);
 
 	return error_create(ERROR_FAILED,
 			    "cannot attach to process %d (%s): it is already traced by %s (process "
 			    "%d); end that session first",
-			    status->tgid, status->comm, unknown ? "a process" : by.comm, tracer);
+			    status->tgid, status->comm, unknown ? "a process" : by.comm,
+			    unknown ? tracer : by.tgid);
 }
 
 // The tracer of any thread of the process, 0 when there is none.

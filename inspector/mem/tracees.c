@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -24,6 +25,7 @@
 enum {
 	/** Looks at the list of threads that find it shorter than the kernel's count. */
 	RECOUNTS_MAX = 16,
+	SEIZE_TRIES_MAX = 4,
 	/** Left to the end of the tracer, which takes some 5 us each with a lock of the system held. */
 	RELEASED_TOGETHER = 64,
 };
@@ -33,6 +35,7 @@ static const uint64_t stop_patience_ns = 3000000000U;
 static const uint64_t blocked_patience_ns = 100000000U;
 /** A thread that stops does so within some microseconds of processor time. */
 static const uint64_t spin_ns = 300000U;
+static const uint64_t look_every_ns = 10000000U;
 static const uint64_t sleep_min_ns = 20000U;
 static const uint64_t sleep_max_ns = 1000000U;
 
@@ -48,41 +51,46 @@ static struct error *ended_error(const struct tracees *tracees)
 	return error_create(ERROR_GONE, "process %d has ended", tracees->pid);
 }
 
-// The state letter of a thread; 'X' when there is no such thread (any more).
-static char thread_state(pid_t tid)
-{
-	struct process_status status;
-	_cleanup_error_ struct error *ended = process_status_read(tid, &status);
-
-	return ended ? 'X' : status.state;
-}
-
 // PTRACE_O_TRACEEXEC: with exec every address that was known is void, and the threads but one are
 // gone without a word; so let it say a word.
 static struct error *tracee_seize(const struct tracees *tracees, struct tracee *tracee)
 {
-	if (ptrace(PTRACE_SEIZE, tracee->tid, NULL, PTRACE_O_TRACEEXEC) == 0) {
-		tracee->state = TRACEE_STOPPING;
-		return NULL;
-	}
-	int reason = errno;
 	tracee->state = TRACEE_GONE;
-	// EPERM is also the answer for one that has ended and is still listed: the main thread when it
-	// ends before the others.
-	if (reason == ESRCH || process_state_is_dead(thread_state(tracee->tid)))
-		return NULL;
-	if (reason == EPERM)
-		return process_refusal(tracees->pid);
-	return error_create_os(reason, "cannot attach to thread %d of process %d", tracee->tid,
-			       tracees->pid);
+	for (unsigned tries = 1;; tries++) {
+		struct process_status status;
+
+		if (ptrace(PTRACE_SEIZE, tracee->tid, NULL, PTRACE_O_TRACEEXEC) == 0) {
+			tracee->state = TRACEE_STOPPING;
+			return NULL;
+		}
+		if (errno == ESRCH)
+			return NULL;
+		if (errno != EPERM)
+			return error_create_os(errno, "cannot attach to thread %d of process %d",
+					       tracee->tid, tracees->pid);
+		// EPERM is the answer not only to those who may not, but also for a thread that has
+		// ended and is still listed (the main thread when it ends before the others), and
+		// for one that is ours already under the id it had before an exec. In an exec the
+		// id of a dead main thread becomes that of a living one, so look twice.
+		_cleanup_error_ struct error *ended = process_status_read(tracee->tid, &status);
+		if (ended || process_state_is_dead(status.state))
+			return NULL;
+		if (status.tracer_pid == gettid()) {
+			tracee->state = TRACEE_STOPPING;
+			return NULL;
+		}
+		if (tries == SEIZE_TRIES_MAX)
+			return process_refusal(tracees->pid);
+	}
 }
 
-static void tracee_interrupt(struct tracees *tracees, const struct tracee *tracee)
+static void tracee_interrupt(struct tracees *tracees, struct tracee *tracee)
 {
 	if (tracees->begin_ns == 0)
 		tracees->begin_ns = clock_now_ns();
-	// A thread that has ended meanwhile is found by the wait.
-	ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL);
+	// It has ended, or its id is that of another now, which is not ours.
+	if (ptrace(PTRACE_INTERRUPT, tracee->tid, NULL, NULL) < 0)
+		tracee->state = TRACEE_GONE;
 }
 
 static struct error *tracees_add(struct tracees *tracees, pid_t tid, struct tracee **ret)
@@ -139,30 +147,39 @@ static struct error *tracees_seize_new(struct tracees *tracees, DIR *tasks, bool
 	}
 }
 
-// Takes the next event of a thread, if there is one. Every ptrace-stop will do: the one asked for, the
-// delivery of a signal that came first, a group-stop.
+// Looks at the next event of a thread, if there is one. Every ptrace-stop will do: the one asked for,
+// the delivery of a signal that came first, a group-stop.
+//
+// WNOWAIT, because an event that has been taken loses its signal when the tracer ends (or is
+// killed): wait_task_stopped() in kernel/exit.c clears the number that ptrace_stop() is to return.
+// And the end of the main thread is for its parent to take, who may be of our own process.
 static struct error *tracee_collect(struct tracees *tracees, struct tracee *tracee)
 {
-	int status;
-	pid_t got = waitpid(tracee->tid, &status, __WALL | WNOHANG);
+	siginfo_t event = {0};
+	int flags = WSTOPPED | WEXITED | WNOHANG | __WALL;
 
-	if (got == 0)
+	if (waitid(P_PID, (id_t)tracee->tid, &event, flags | WNOWAIT) == 0 && event.si_pid == 0)
 		return NULL;
-	if (got > 0 && WIFSTOPPED(status)) {
-		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8))
+	if (event.si_pid != 0 && event.si_code == CLD_TRAPPED) {
+		int kind = event.si_status >> 8;
+
+		if (kind == PTRACE_EVENT_EXEC)
 			return error_create(ERROR_GONE,
 					    "process %d has become another program; attach to it "
 					    "again",
 					    tracees->pid);
 		tracee->state = TRACEE_STOPPED;
-		tracee->in_signal = status >> 16 != PTRACE_EVENT_STOP;
+		tracee->in_signal = kind != PTRACE_EVENT_STOP;
 		// A signal stops a thread that is seized without being asked.
 		if (tracee->in_signal)
 			tracees->begin_ns = tracees->seize_ns;
 		return NULL;
 	}
-	// It has ended, or (ECHILD) ended without a word in another thread's exec.
+	// It has ended, or (ECHILD) ended without a word in another thread's exec. Other threads than
+	// the main one are nobody else's to collect, and counted until they are.
 	tracee->state = TRACEE_GONE;
+	if (event.si_pid != 0 && tracee->tid != tracees->pid)
+		waitid(P_PID, (id_t)tracee->tid, &event, flags);
 	return NULL;
 }
 
@@ -184,9 +201,18 @@ static struct error *tracees_collect(struct tracees *tracees, struct tracee **re
 	return NULL;
 }
 
-// Nothing has happened for a while: looks at why. A main thread that has ended before the others
-// sends no event. Whether all that are still awaited are in uninterruptible sleep goes to *ret.
-static bool tracees_all_blocked(struct tracees *tracees)
+// The state letter of a thread; 'X' when there is no such thread (any more).
+static char thread_state(pid_t tid)
+{
+	struct process_status status;
+	_cleanup_error_ struct error *ended = process_status_read(tid, &status);
+
+	return ended ? 'X' : status.state;
+}
+
+// Nothing has happened for a while: looks at why. Whether all that are still awaited are in
+// uninterruptible sleep is the result.
+static bool tracees_look_closer(struct tracees *tracees)
 {
 	bool blocked = true;
 
@@ -196,9 +222,14 @@ static bool tracees_all_blocked(struct tracees *tracees)
 		if (tracee->state != TRACEE_STOPPING)
 			continue;
 		char state = thread_state(tracee->tid);
-		if (process_state_is_dead(state))
+		// A main thread that has ended before the others sends no event.
+		if (process_state_is_dead(state)) {
 			tracee->state = TRACEE_GONE;
-		else if (state != 'D')
+			continue;
+		}
+		// An exec may have given its id to one that was not asked.
+		tracee_interrupt(tracees, tracee);
+		if (state != 'D')
 			blocked = false;
 	}
 	return blocked;
@@ -227,7 +258,8 @@ static struct error *slow_error(const struct tracees *tracees, const struct trac
 static struct error *tracees_await(struct tracees *tracees)
 {
 	uint64_t start = clock_now_ns();
-	uint64_t nap = sleep_min_ns;
+	uint64_t look_ns = look_every_ns;
+	uint64_t nap_ns = sleep_min_ns;
 	struct tracee *slow;
 
 	for (;;) {
@@ -243,17 +275,17 @@ static struct error *tracees_await(struct tracees *tracees)
 			sched_yield();
 			continue;
 		}
-		if (nap >= sleep_max_ns) {
-			bool blocked = tracees_all_blocked(tracees);
+		if (waited >= look_ns) {
+			bool blocked = tracees_look_closer(tracees);
 
-			if (slow->state != TRACEE_STOPPING)
-				continue;
+			look_ns = waited + look_every_ns;
 			tracees->blocked = blocked && waited > blocked_patience_ns;
-			if (tracees->blocked || waited > stop_patience_ns)
+			if (slow->state == TRACEE_STOPPING &&
+			    (tracees->blocked || waited > stop_patience_ns))
 				return slow_error(tracees, slow);
 		}
-		clock_sleep_ns(nap);
-		nap = nap * 2 < sleep_max_ns ? nap * 2 : sleep_max_ns;
+		clock_sleep_ns(nap_ns);
+		nap_ns = nap_ns * 2 < sleep_max_ns ? nap_ns * 2 : sleep_max_ns;
 	}
 }
 
@@ -278,6 +310,18 @@ static size_t count_stopped(const struct tracees *tracees)
 	return stopped;
 }
 
+// Fewer threads than were stopped: a SIGKILL or an exec has ended some, which no event tells. The event
+// of one that is stopped is still there, as tracee_collect() does not take it.
+static void tracees_doubt(struct tracees *tracees)
+{
+	for (size_t i = 0; i < tracees->count; i++) {
+		if (tracees->list[i].state == TRACEE_GONE)
+			continue;
+		tracees->list[i].state = TRACEE_STOPPING;
+		tracee_interrupt(tracees, &tracees->list[i]);
+	}
+}
+
 // Waits, and does the same with the threads that appeared meanwhile, until none is left: as many are
 // stopped as the kernel counts. It also counts a main thread that has ended, and one pass over the
 // list may miss threads that stand behind one that ends just then (next_tid() in fs/proc/base.c):
@@ -293,7 +337,12 @@ static struct error *tracees_stop_rest(struct tracees *tracees, DIR *tasks)
 			error = count_threads(tracees, tasks, &expected);
 		if (error || count_stopped(tracees) == expected)
 			return error;
-		error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
+		if (count_stopped(tracees) > expected) {
+			tracees_doubt(tracees);
+			error = tracees_await(tracees);
+		}
+		if (!error)
+			error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
 		if (error)
 			return error;
 	} while (new_count > 0 || (seen != expected && recounts++ < RECOUNTS_MAX));
@@ -338,6 +387,25 @@ struct error *tracees_stop(struct tracees *tracees)
 		return error;
 	tracees_compact(tracees);
 	return tracees->count ? NULL : ended_error(tracees);
+}
+
+void tracees_reap(pid_t pid)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t count = 0;
+	_cleanup_error_ struct error *ended = process_threads(pid, &tids, &count);
+
+	if (ended)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		siginfo_t event = {0};
+		int flags = WEXITED | WNOHANG | __WALL;
+
+		// Looks first, as the stop of a tracee comes whether it is asked for or not.
+		if (tids[i] != pid && waitid(P_PID, (id_t)tids[i], &event, flags | WNOWAIT) == 0 &&
+		    event.si_pid != 0 && event.si_code != CLD_TRAPPED)
+			waitid(P_PID, (id_t)tids[i], &event, flags);
+	}
 }
 
 void tracees_release(const struct tracees *tracees)

@@ -59,6 +59,13 @@ void tracees_deinit(struct tracees *tracees);
 MUST_USE struct error *tracees_stop(struct tracees *tracees);
 
 /**
+ * Collects the threads of @a pid that have ended while they were seized, the main one excepted. To be
+ * called now and then by another thread while tracees_stop() runs: PTRACE_SEIZE waits for an exec to
+ * finish (cred_guard_mutex), and an exec waits for all other threads to be collected.
+ */
+void tracees_reap(pid_t pid);
+
+/**
  * Lets all threads but some go, one by one; the end of the calling thread, which is to follow, does
  * the rest. (It could do all, and faster, but holds a lock of the whole system meanwhile.)
  */
