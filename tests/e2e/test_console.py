@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 
@@ -179,6 +180,21 @@ def test_ctrl_c_ends_a_verb_and_not_the_console(terminal, debian_python, start):
         console.child.expect("leakinspect [0-9.]+\r\n")
         console.until_prompt()
     assert target.is_alive() and target.status("TracerPid") == "0"
+
+
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
+def test_a_signal_to_end_ends_the_console_and_keeps_its_history(terminal, idle, tmp_path, name):
+    console = terminal(idle.pid, env={"XDG_STATE_HOME": str(tmp_path)})
+    console.until_prompt()
+    console.ask("version")
+    console.child.send("half a li")
+    console.child.expect_exact("half a li")
+    console.child.kill(getattr(signal, name))
+    console.child.expect(pexpect.EOF)
+    console.child.wait()
+    assert console.child.exitstatus == 1
+    assert (tmp_path / "leakinspect" / "history").read_text() == "version\n"
+    assert idle.is_alive() and idle.status("TracerPid") == "0"
 
 
 def test_ctrl_z_and_back(leakinspect, idle):
