@@ -132,6 +132,24 @@ static struct error *headers_read(struct die_file *file, bool in_info, size_t *s
 	}
 }
 
+// Type units last, wherever they are: each has one type without the names around it.
+static struct error *units_sort(struct die_file *file)
+{
+	size_t count = 0;
+	struct die_unit *sorted = calloc(file->unit_count + 1, sizeof(*sorted));
+
+	if (!sorted)
+		return error_no_memory();
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < file->unit_count; i++)
+			if (file->units[i].has_type == (round == 1))
+				sorted[count++] = file->units[i];
+	free(file->units);
+	file->units = sorted;
+	file->unit_capacity = file->unit_count + 1;
+	return NULL;
+}
+
 static struct error *units_read(struct die_file *file)
 {
 	size_t skeleton_count = 0;
@@ -139,6 +157,8 @@ static struct error *units_read(struct die_file *file)
 
 	if (!error)
 		error = headers_read(file, false, &skeleton_count);
+	if (!error)
+		error = units_sort(file);
 	if (error)
 		return error;
 	if (file->unit_count > 0 && skeleton_count == file->unit_count)

@@ -86,7 +86,7 @@ const char *die_file_path(const struct die_file *file);
 /** "The debug information in PATH is damaged or ... (@a what)". */
 MUST_USE struct error *die_file_damaged(const struct die_file *file, const char *what);
 
-/** Compile, partial and type units of .debug_info, then those of .debug_types. */
+/** Compile and partial units in the order of the file, then type units. */
 size_t die_file_unit_count(const struct die_file *file);
 
 /** The root of unit @a number; the caller frees it. */

@@ -11,9 +11,8 @@ enum {
 
 struct dimensions {
 	unsigned count;
-	/** Elements; 0 with `known` false for a flexible array. */
+	/** Elements; 0 for a flexible array. */
 	uint64_t length[ARRAY_DIMENSIONS_LIMIT];
-	bool known[ARRAY_DIMENSIONS_LIMIT];
 };
 
 void type_view_cleanup(struct type_view *view)
@@ -21,16 +20,17 @@ void type_view_cleanup(struct type_view *view)
 	die_free(view->die);
 }
 
-/** Replaces *@a die by its type, NULL for void. */
 struct error *type_view_step(struct dwarf_index *index, struct Dwarf_Die_s **die)
 {
-	struct Dwarf_Die_s *type = NULL;
-	struct error *error = die_follow(index->file, *die, DIE_AT_TYPE, &type);
+	struct Dwarf_Die_s *next = NULL;
+	struct error *error = die_follow(index->file, *die, DIE_AT_TYPE, &next);
 
+	if (!error && !next)
+		error = die_follow(index->file, *die, DIE_AT_SIGNATURE, &next);
 	if (error)
 		return error;
 	die_free(*die);
-	*die = type;
+	*die = next;
 	return NULL;
 }
 
@@ -61,16 +61,15 @@ static struct error *declaration_complete(struct dwarf_index *index, struct Dwar
 	struct Dwarf_Die_s *whole = NULL;
 	const char *name = NULL;
 	bool declaration = false;
-	struct error *error = die_has(index->file, *die, DIE_AT_DECLARATION, &declaration);
+	// GCC does not call it a declaration when the definition is in a type unit.
+	struct error *error = die_follow(index->file, *die, DIE_AT_SIGNATURE, &whole);
 
-	if (error || !declaration)
-		return error;
-	error = die_follow(index->file, *die, DIE_AT_SIGNATURE, &whole);
-	if (!error && !whole) {
+	if (!error && !whole)
+		error = die_has(index->file, *die, DIE_AT_DECLARATION, &declaration);
+	if (!error && declaration)
 		error = die_name(index->file, *die, &name);
-		if (!error && name)
-			error = dwarf_index_tag(index, name, &whole);
-	}
+	if (!error && name)
+		error = dwarf_index_tag(index, name, &whole);
 	if (error || !whole)
 		return error;
 	die_free(*die);
@@ -78,7 +77,6 @@ static struct error *declaration_complete(struct dwarf_index *index, struct Dwar
 	return NULL;
 }
 
-/** Replaces *@a die by what it is behind typedefs, qualifiers and declarations; NULL for void. */
 struct error *type_view_strip(struct dwarf_index *index, struct Dwarf_Die_s **die,
 			      unsigned *ret_tag)
 {
@@ -100,6 +98,28 @@ struct error *type_view_strip(struct dwarf_index *index, struct Dwarf_Die_s **di
 	return NULL;
 }
 
+/** Elements of one dimension, 0 for a flexible array. */
+static struct error *subrange_length(struct dwarf_index *index, struct Dwarf_Die_s *subrange,
+				     uint64_t *ret)
+{
+	int64_t number = 0;
+	bool present = false;
+	struct error *error = die_number(index->file, subrange, DIE_AT_COUNT, &present, &number);
+
+	if (!error && !present) {
+		error = die_number(index->file, subrange, DIE_AT_UPPER_BOUND, &present, &number);
+		// int a[0], which GNU C has as a flexible array, may come with an upper bound of -1,
+		// in 4 or 8 bytes.
+		number = !present || number == UINT32_MAX ? 0 : number + 1;
+	}
+	if (error)
+		return error;
+	if (number < 0 || number > UINT32_MAX)
+		return die_file_damaged(index->file, "an array is too long");
+	*ret = (uint64_t)number;
+	return NULL;
+}
+
 static struct error *dimensions_read(struct dwarf_index *index, struct Dwarf_Die_s *array,
 				     struct dimensions *ret)
 {
@@ -109,23 +129,11 @@ static struct error *dimensions_read(struct dwarf_index *index, struct Dwarf_Die
 	*ret = (struct dimensions){0};
 	while (!error && child) {
 		unsigned tag = 0;
-		int64_t number = 0;
-		bool present = false;
 		error = die_tag(index->file, child, &tag);
 		if (!error && tag == DIE_TAG_SUBRANGE) {
 			if (ret->count == ARRAY_DIMENSIONS_LIMIT)
 				return die_file_damaged(index->file, "too many dimensions");
-			error = die_number(index->file, child, DIE_AT_COUNT, &present, &number);
-			if (!error && !present) {
-				error = die_number(index->file, child, DIE_AT_UPPER_BOUND, &present,
-						   &number);
-				// GCC writes int a[0] with an upper bound of -1, in 4 or 8 bytes.
-				number = number == UINT32_MAX ? 0 : number + 1;
-			}
-			if (number < 0 || number > UINT32_MAX)
-				return die_file_damaged(index->file, "an array is too long");
-			ret->known[ret->count] = present;
-			ret->length[ret->count++] = present ? (uint64_t)number : 0;
+			error = subrange_length(index, child, &ret->length[ret->count++]);
 		}
 		if (!error)
 			error = die_next(index->file, &child);
@@ -270,7 +278,7 @@ struct error *type_view_to_element(struct dwarf_index *index, struct type_view *
 		return error;
 	unsigned d = view->dimension;
 	// Any element of a flexible array is as good as another.
-	if (dimensions.known[d] && number >= dimensions.length[d])
+	if (dimensions.length[d] && number >= dimensions.length[d])
 		return NULL;
 	view->dimension++;
 	if (view->dimension == dimensions.count) {

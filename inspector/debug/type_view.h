@@ -30,7 +30,7 @@ struct type_view_description {
 /** Whether @a tag is that of a struct or union. */
 bool type_view_is_struct(unsigned tag);
 
-/** Replaces *@a die by its type, NULL for void. */
+/** Replaces *@a die by its type, or a struct by its definition in a type unit; NULL when it has none. */
 MUST_USE struct error *type_view_step(struct dwarf_index *index, struct Dwarf_Die_s **die);
 
 /** Replaces *@a die (which may be NULL) by what it is behind typedefs, qualifiers and declarations;
