@@ -162,11 +162,10 @@ static struct error *layout_load_fields(struct layout_source *source, struct py_
 	return NULL;
 }
 
-static struct error *layout_load_variables(struct layout_source *source, struct module *python,
+static struct error *layout_load_variables(struct layout_source *source, addr_t bias,
 					   struct py_layout *layout)
 {
-	addr_t bias;
-	struct error *error = module_bias(python, &bias);
+	struct error *error = NULL;
 
 	for (size_t i = 0; !error && i < ARRAY_COUNT(variable_rows); i++) {
 		const struct variable_row *row = &variable_rows[i];
@@ -236,20 +235,29 @@ static void layout_derive(struct py_layout *layout)
 	layout->is_debug = layout->var.ref_total != 0 || layout->f.interp_reftotal.present;
 }
 
+struct error *py_layout_fill(struct layout_source *source, addr_t bias, struct py_layout *ret)
+{
+	*ret = (struct py_layout){0};
+	struct error *error = layout_load_fields(source, ret);
+	if (!error)
+		error = layout_load_variables(source, bias, ret);
+	if (!error)
+		layout_derive(ret);
+	return error;
+}
+
 struct error *py_layout_load(struct module *python, struct module_list *modules,
 			     struct py_layout *ret)
 {
 	struct layout_source *source;
+	addr_t bias;
 	struct error *error = module_layout(python, &source);
 
-	*ret = (struct py_layout){0};
 	if (!error)
-		error = layout_load_fields(source, ret);
+		error = module_bias(python, &bias);
 	if (!error)
-		error = layout_load_variables(source, python, ret);
+		error = py_layout_fill(source, bias, ret);
 	if (!error)
 		error = layout_load_collections(modules, ret);
-	if (!error)
-		layout_derive(ret);
 	return error;
 }

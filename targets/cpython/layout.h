@@ -258,6 +258,10 @@ enum { PY_STRUCT_BYTES_MAX = 4 << 20 };
 MUST_USE struct error *py_layout_load(struct module *python, struct module_list *modules,
 				      struct py_layout *ret);
 
+/** The same from @a source alone; variables are @a bias bytes behind where it has them. */
+MUST_USE struct error *py_layout_fill(struct layout_source *source, addr_t bias,
+				      struct py_layout *ret);
+
 /** The unsigned value of @a field in a copy of the struct at @a base. */
 static inline uint64_t py_get(const void *base, struct py_field field)
 {
