@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/addr_map.h"
 #include "base/array.h"
@@ -23,7 +24,8 @@ struct py_marks {
 	struct marks_range *ranges;
 	size_t range_count;
 	size_t word_count;
-	/** Heads, nexts, prevs; after settling, `heads` are the members. */
+	/** What was added; who was a member when last settled. */
+	uint64_t *members;
 	uint64_t *heads;
 	uint64_t *nexts;
 	uint64_t *prevs;
@@ -74,7 +76,7 @@ struct error *py_marks_create(const struct py_marks_range *ranges, size_t count,
 		return error_no_memory();
 	pthread_mutex_init(&marks->lock, NULL);
 	struct error *error = marks_set_ranges(marks, ranges, count);
-	uint64_t bytes = (uint64_t)marks->word_count * 3 * sizeof(uint64_t);
+	uint64_t bytes = (uint64_t)marks->word_count * 4 * sizeof(uint64_t);
 	if (!error && bytes > bytes_max)
 		error = error_create(ERROR_FAILED,
 				     "telling the objects in the collector's lists from those that "
@@ -82,10 +84,11 @@ struct error *py_marks_create(const struct py_marks_range *ranges, size_t count,
 				     (unsigned long long)(bytes >> 20));
 	if (!error) {
 		size_t words = marks->word_count ? marks->word_count : 1;
+		marks->members = calloc(words, sizeof(uint64_t));
 		marks->heads = calloc(words, sizeof(uint64_t));
 		marks->nexts = calloc(words, sizeof(uint64_t));
 		marks->prevs = calloc(words, sizeof(uint64_t));
-		if (!marks->heads || !marks->nexts || !marks->prevs)
+		if (!marks->members || !marks->heads || !marks->nexts || !marks->prevs)
 			error = error_no_memory();
 	}
 	if (error) {
@@ -101,6 +104,7 @@ void py_marks_destroy(struct py_marks *marks)
 	if (!marks)
 		return;
 	free(marks->ranges);
+	free(marks->members);
 	free(marks->heads);
 	free(marks->nexts);
 	free(marks->prevs);
@@ -238,7 +242,7 @@ bool py_marks_settle(struct py_marks *marks, uint64_t *ret_stray, addr_t *ret_at
 			*ret_at = marks_address(marks, i, torn);
 		}
 		// Torn or not, what something points to is the best guess at a member.
-		marks->heads[i] = heads & (nexts | prevs);
+		marks->members[i] = heads & (nexts | prevs);
 	}
 	for (size_t i = 0; i < marks->outside_count && whole; i++) {
 		uint32_t value = 0;
@@ -252,6 +256,26 @@ bool py_marks_settle(struct py_marks *marks, uint64_t *ret_stray, addr_t *ret_at
 	return whole;
 }
 
+void py_marks_restart(struct py_marks *marks)
+{
+	size_t bytes = marks->word_count * sizeof(uint64_t);
+
+	memset(marks->heads, 0, bytes);
+	memset(marks->nexts, 0, bytes);
+	memset(marks->prevs, 0, bytes);
+	addr_map_deinit(&marks->outside);
+	marks->outside_count = 0;
+	marks->outside_lost = false;
+}
+
+bool py_marks_is_stray(const struct py_marks *marks, addr_t head_at)
+{
+	uint64_t bit;
+	size_t word;
+
+	return marks_locate(marks, head_at, &word, &bit) && !(marks->members[word] & bit);
+}
+
 bool py_marks_is_member(const struct py_marks *marks, addr_t head_at)
 {
 	uint32_t value;
@@ -259,6 +283,6 @@ bool py_marks_is_member(const struct py_marks *marks, addr_t head_at)
 	size_t word;
 
 	if (marks_locate(marks, head_at, &word, &bit))
-		return marks->heads[word] & bit;
+		return marks->members[word] & bit;
 	return addr_map_get(&marks->outside, head_at, &value) && value & (MARK_NEXT | MARK_PREV);
 }

@@ -8,7 +8,7 @@
  * torn or merely look so: stale memory that passes for a tracked object has nobody pointing to it,
  * and a head in memory that no walk reaches (another allocator's, a static one) is pointed to.
  *
- * Costs 3 bits per 8 bytes of heap and random access, so it is used only after a first look that did
+ * Costs 4 bits per 8 bytes of heap and random access, so it is used only after a first look that did
  * not add up. May be written from several threads.
  */
 
@@ -53,6 +53,12 @@ bool py_marks_was_found(const struct py_marks *marks, addr_t head_at);
  * only, makes them torn, and *@a ret_at is the first such.
  */
 bool py_marks_settle(struct py_marks *marks, uint64_t *ret_stray, addr_t *ret_at);
+
+/** Forgets what was added, but not who was a member, for another round of adding. */
+void py_marks_restart(struct py_marks *marks);
+
+/** After restarting: whether the head at @a head_at, within the ranges, was no member. */
+bool py_marks_is_stray(const struct py_marks *marks, addr_t head_at);
 
 /** After settling: whether the head at @a head_at is in a list. Outside the ranges: true when
  *  something points there. */

@@ -24,8 +24,9 @@ static const addr_t LINK_FLAGS = 3;
 // Of a larger block's beginning: presize and header of any object.
 enum { SCAN_DATA_BYTES_ENOUGH = 2560 };
 
-// _PyGC_REFS_UNTRACKED, up to 3.7.
+// _PyGC_REFS_UNTRACKED and _PyGC_REFS_REACHABLE, up to 3.7.
 static const int64_t GC_REFS_UNTRACKED = -2;
+static const int64_t GC_REFS_REACHABLE = -3;
 
 struct error *py_scan_create(const struct py_layout *layout, struct py_types *types,
 			     struct mem_source *source, struct py_scan **ret)
@@ -86,33 +87,64 @@ static void scan_flush(struct py_scan *scan)
 		scan_fail(scan, error);
 }
 
-static inline bool scan_head_is_linked(const struct py_layout *layout, const unsigned char *head)
+static inline bool scan_is_address(const struct py_scan *scan, addr_t at)
 {
-	if (layout->f.gc_refs.present) {
-		int64_t refs = (int64_t)scan_word(head + layout->f.gc_refs.offset);
-		return refs >> layout->gc_refs_shift != GC_REFS_UNTRACKED;
-	}
-	return scan_word(head + layout->f.gc_next.offset) != 0;
+	// Nothing of a process is mapped beyond 47 bits unless it asks for it by address.
+	return at >= scan->lowest_address && at % sizeof(addr_t) == 0 && at >> 57 == 0;
 }
 
-// Whether the head at @a head_at belongs to a tracked object; adds its links to the sums.
-static inline bool scan_link(struct py_scan *scan, const unsigned char *head, addr_t head_at)
+enum head_state { HEAD_NONE, HEAD_UNTRACKED, HEAD_TRACKED };
+
+/*
+ * What the words before an object say: no head of the collector's at all (stale memory that looks
+ * like an object), one that is in no list, or one that is linked. Up to 3.7 a field of its own tells
+ * (_PyGC_REFS_*), and the links of an untracked one mean nothing; since then an untracked one's next
+ * is NULL and its prev at most flags. During a collection both fields count references.
+ */
+static inline enum head_state scan_head_state(const struct py_scan *scan, const unsigned char *head,
+					      addr_t *ret_next, addr_t *ret_prev)
 {
 	const struct py_layout *layout = scan->layout;
-
-	if (!scan_head_is_linked(layout, head))
-		return false;
-	if (scan->mode == PY_SCAN_REPORT_MARKED)
-		return py_marks_is_member(scan->marks, head_at);
 	addr_t next = scan_word(head + layout->f.gc_next.offset) & ~LINK_FLAGS;
 	addr_t prev = scan_word(head + layout->f.gc_prev.offset) & ~LINK_FLAGS;
+
+	*ret_next = next;
+	*ret_prev = prev;
+	if (layout->f.gc_refs.present) {
+		int64_t refs = (int64_t)scan_word(head + layout->f.gc_refs.offset) >>
+			       layout->gc_refs_shift;
+		if (refs == GC_REFS_UNTRACKED)
+			return HEAD_UNTRACKED;
+		if (refs != GC_REFS_REACHABLE && !scan->collecting)
+			return HEAD_NONE;
+	} else if (next == 0) {
+		return prev == 0 || scan->collecting ? HEAD_UNTRACKED : HEAD_NONE;
+	}
+	if (!scan_is_address(scan, next) || (!scan_is_address(scan, prev) && !scan->collecting))
+		return HEAD_NONE;
+	return HEAD_TRACKED;
+}
+
+// Adds the links of a tracked head to the sums; the state that the object is reported with.
+static inline enum head_state scan_link(struct py_scan *scan, const unsigned char *head,
+					addr_t head_at)
+{
+	addr_t next, prev;
+	enum head_state state = scan_head_state(scan, head, &next, &prev);
+
+	if (state != HEAD_TRACKED)
+		return state;
+	// A head that looks linked and is in no list is no head.
+	if (scan->mode == PY_SCAN_REPORT_MARKED && !py_marks_is_member(scan->marks, head_at))
+		return HEAD_NONE;
+	if (scan->marks_again && py_marks_is_stray(scan->marks, head_at))
+		return HEAD_NONE;
 	if (scan->mode == PY_SCAN_MARK)
 		py_marks_add(scan->marks, head_at, next, prev);
 	scan->sums.heads += py_link_term(head_at);
 	scan->sums.nexts += py_link_term(next);
 	scan->sums.prevs += py_link_term(prev);
-	scan->tracked_count++;
-	return true;
+	return HEAD_TRACKED;
 }
 
 static inline void scan_emit(struct py_scan *scan, const struct py_type *type,
@@ -194,10 +226,14 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 	if (scan_refcount_is_doubtful(scan, refcount) &&
 	    !scan_block_fits(type, presize + own, bytes))
 		return false;
-	bool tracked = type->is_gc && scan_link(scan, object - layout->size.gc_head,
-						at + presize - layout->size.gc_head);
+	enum head_state state = HEAD_UNTRACKED;
+	if (type->is_gc)
+		state = scan_link(scan, object - layout->size.gc_head,
+				  at + presize - layout->size.gc_head);
+	if (state == HEAD_NONE)
+		return false;
 	if (scan->mode != PY_SCAN_MARK)
-		scan_emit(scan, type, object, at + presize, refcount, tracked, own);
+		scan_emit(scan, type, object, at + presize, refcount, state == HEAD_TRACKED, own);
 	return true;
 }
 
@@ -253,7 +289,7 @@ bool py_scan_tracked_at(struct py_scan *scan, addr_t head_at)
 	if (!type || !type->is_gc || scan->error ||
 	    !mem_window_read(scan->window, head_at, bytes,
 			     layout->size.gc_head + type->header_bytes) ||
-	    !scan_link(scan, bytes, head_at))
+	    scan_link(scan, bytes, head_at) != HEAD_TRACKED)
 		return false;
 	const unsigned char *object = bytes + layout->size.gc_head;
 	if (scan->mode != PY_SCAN_MARK)

@@ -52,8 +52,11 @@ struct py_scan {
 	enum py_scan_mode mode;
 	/** Nothing is mapped below: a smaller number is no address. */
 	addr_t lowest_address;
+	/** A collection is under way: the fields of heads mean other things. */
+	bool collecting;
+	/** While marking: leave out who was no member the last time. */
+	bool marks_again;
 	struct py_link_sums sums;
-	uint64_t tracked_count;
 	/** The first failure; later blocks are passed over. */
 	struct error *error;
 

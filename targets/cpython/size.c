@@ -138,6 +138,16 @@ static uint64_t size_type(const struct py_layout *layout, struct mem_window *win
 	return layout->size.heaptype + (keys_at ? py_dict_keys_bytes(layout, window, keys_at) : 0);
 }
 
+// From the struct's beginning, whatever a subclass adds to it.
+static uint64_t size_long(const struct py_layout *layout, const void *object)
+{
+	uint64_t digits = size_long_digits(layout, object);
+
+	if (layout->f.long_tag.present && !digits)
+		digits = 1;
+	return layout->f.long_digits.offset + digits * layout->size.digit;
+}
+
 uint64_t py_size_of(const struct py_layout *layout, struct mem_window *window,
 		    const struct py_type *type, addr_t at, const void *object, uint64_t own)
 {
@@ -157,9 +167,7 @@ uint64_t py_size_of(const struct py_layout *layout, struct mem_window *window,
 		size = layout->f.bytes_data.offset + 1 + size_var_count(layout, object);
 		break;
 	case PY_SHAPE_LONG:
-		if (!layout->f.long_tag.present)
-			size = type->basicsize +
-			       size_long_digits(layout, object) * layout->size.digit;
+		size = size_long(layout, object);
 		break;
 	case PY_SHAPE_LIST:
 		size += size_items(py_get(object, layout->f.list_allocated)) * sizeof(addr_t);

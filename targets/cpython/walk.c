@@ -22,6 +22,8 @@ enum {
 	/** What one thread reads at a time: fits its second-level cache. */
 	PIECE_BYTES = MALLOC_WALK_BUFFER_BYTES,
 	THREADS_MAX = 64,
+	/** Passes that leave out strays, beyond the first. */
+	MARKS_ROUNDS_MAX = 3,
 };
 
 /** Memory that telling real members of the lists from false ones may take. */
@@ -48,6 +50,7 @@ struct walk {
 	struct py_arenas arenas;
 	struct malloc_regions regions;
 	struct py_marks *marks;
+	unsigned marks_round;
 	/** Heads of tracked objects that only the lists led to. */
 	addr_t *chased;
 	size_t chased_count;
@@ -227,6 +230,15 @@ static struct error *walk_plan(struct walk *walk)
 	return error;
 }
 
+static void walk_set_up_scan(const struct walk *walk, struct py_scan *scan, enum py_scan_mode mode)
+{
+	scan->mode = mode;
+	scan->marks = walk->marks;
+	scan->marks_again = mode == PY_SCAN_MARK && walk->marks_round > 0;
+	scan->lowest_address = walk->lowest_address;
+	scan->collecting = walk->gc.collecting;
+}
+
 static struct error *walk_worker_init(struct walk *walk, struct worker *worker)
 {
 	struct error *error;
@@ -238,9 +250,7 @@ static struct error *walk_worker_init(struct walk *walk, struct worker *worker)
 	error = py_scan_create(walk->layout, walk->types, walk->context->source, &worker->scan);
 	if (error)
 		return error;
-	worker->scan->mode = walk->mode;
-	worker->scan->lowest_address = walk->lowest_address;
-	worker->scan->marks = walk->marks;
+	walk_set_up_scan(walk, worker->scan, walk->mode);
 	if (walk->mode == PY_SCAN_MARK)
 		return NULL;
 	error = heap_sink_fork(walk->sink, &worker->sink);
@@ -351,8 +361,7 @@ static struct error *walk_create_scan(struct walk *walk, enum py_scan_mode mode,
 
 	if (error)
 		return error;
-	(*ret)->mode = mode;
-	(*ret)->marks = walk->marks;
+	walk_set_up_scan(walk, *ret, mode);
 	(*ret)->sink = sink;
 	return NULL;
 }
@@ -397,6 +406,19 @@ static struct error *walk_report_chased(struct walk *walk)
 	return error;
 }
 
+// One pass that marks who is linked to whom.
+static struct error *walk_mark(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->gc.list_count; i++)
+		py_marks_add_list(walk->marks, walk->gc.lists[i].head_at,
+				  walk->gc.lists[i].next & ~LINK_FLAGS,
+				  walk->gc.lists[i].prev & ~LINK_FLAGS);
+	walk->mode = PY_SCAN_MARK;
+	walk->chased_count = 0;
+	struct error *error = walk_pass(walk);
+	return error ? error : walk_chase(walk);
+}
+
 static struct error *walk_thorough(struct walk *walk)
 {
 	struct error *error = walk_marks_create(walk);
@@ -411,18 +433,20 @@ static struct error *walk_thorough(struct walk *walk)
 	}
 	if (error)
 		return error;
-	for (size_t i = 0; i < walk->gc.list_count; i++)
-		py_marks_add_list(walk->marks, walk->gc.lists[i].head_at,
-				  walk->gc.lists[i].next & ~LINK_FLAGS,
-				  walk->gc.lists[i].prev & ~LINK_FLAGS);
-	walk->mode = PY_SCAN_MARK;
-	error = walk_pass(walk);
-	if (!error)
-		error = walk_chase(walk);
-	if (error)
-		return error;
-	if (!py_marks_settle(walk->marks, &stray, &torn_at))
-		walk_doubt(walk, torn_at, "the collector's lists are torn at 0x%" PRIx64, torn_at);
+	// The links of a stray muddle those of others: mark again without it.
+	for (;; walk->marks_round++) {
+		error = walk_mark(walk);
+		if (error)
+			return error;
+		if (py_marks_settle(walk->marks, &stray, &torn_at))
+			break;
+		if (!stray || walk->marks_round == MARKS_ROUNDS_MAX) {
+			walk_doubt(walk, torn_at, "the collector's lists are torn at 0x%" PRIx64,
+				   torn_at);
+			break;
+		}
+		py_marks_restart(walk->marks);
+	}
 	walk->mode = PY_SCAN_REPORT_MARKED;
 	error = walk_pass(walk);
 	if (!error)
