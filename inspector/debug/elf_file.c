@@ -195,9 +195,13 @@ static struct error *header_read(struct elf_file *file)
 		return error_create(ERROR_UNSUPPORTED, "%s is no ELF file", file->path);
 	if (!gelf_getehdr(file->elf, &file->header))
 		return elf_file_damaged(file, "its header cannot be read");
-	if (file->header.e_shoff > file->file_bytes)
+	// libelf would take a table that is cut off for one that is absent.
+	const GElf_Ehdr *header = &file->header;
+	size_t sections = header->e_shnum ? header->e_shnum : header->e_shoff ? 1 : 0;
+	if (!elf_file_holds(file, header->e_shoff, (uint64_t)sections * header->e_shentsize))
 		return elf_file_damaged(file, "its section headers lie beyond its end");
-	if (file->header.e_phoff > file->file_bytes)
+	if (!elf_file_holds(file, header->e_phoff,
+			    (uint64_t)header->e_phnum * header->e_phentsize))
 		return elf_file_damaged(file, "its program headers lie beyond its end");
 	return NULL;
 }
