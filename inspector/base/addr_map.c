@@ -21,7 +21,7 @@ static struct addr_map_slot *addr_map_slot(const struct addr_map *map, addr_t ke
 
 bool addr_map_get(const struct addr_map *map, addr_t key, uint32_t *ret)
 {
-	if (map->count == 0)
+	if (map->count == 0 || key == 0)
 		return false;
 	const struct addr_map_slot *slot = addr_map_slot(map, key);
 	if (slot->key != key)

@@ -90,7 +90,8 @@ const char *human_duration_ns(uint64_t ns, char *into)
 {
 	if (ns < 1000000)
 		snprintf(into, HUMAN_CHARS, "%" PRIu64 " us", ns / 1000);
-	else if (ns < 1000000000)
+	// 999.95 ms would print as "1000.0 ms".
+	else if (ns < 999950000)
 		snprintf(into, HUMAN_CHARS, "%.1f ms", (double)ns / 1e6);
 	else
 		snprintf(into, HUMAN_CHARS, "%.1f s", (double)ns / 1e9);
