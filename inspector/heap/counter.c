@@ -10,6 +10,7 @@
 struct counter_row {
 	uint64_t count;
 	uint64_t tracked;
+	uint64_t frozen;
 	uint64_t size_bytes;
 	uint64_t refs;
 };
@@ -71,6 +72,7 @@ static struct error *counter_objects(struct heap_sink *sink, const struct heap_o
 		struct counter_row *row = &counter->rows[object->type];
 		row->count++;
 		row->tracked += object->flags & HEAP_TRACKED ? 1 : 0;
+		row->frozen += object->flags & HEAP_FROZEN ? 1 : 0;
 		row->size_bytes += object->size_bytes;
 		row->refs += object->refcount;
 	}
@@ -110,6 +112,7 @@ static struct error *counter_join(struct heap_sink *sink, struct heap_sink *chil
 	for (size_t i = 0; !error && i < child->rows_capacity; i++) {
 		counter->rows[i].count += child->rows[i].count;
 		counter->rows[i].tracked += child->rows[i].tracked;
+		counter->rows[i].frozen += child->rows[i].frozen;
 		counter->rows[i].size_bytes += child->rows[i].size_bytes;
 		counter->rows[i].refs += child->rows[i].refs;
 	}
@@ -186,6 +189,7 @@ static void census_add(struct census_row *sum, const struct census_row *row)
 {
 	sum->count += row->count;
 	sum->tracked += row->tracked;
+	sum->frozen += row->frozen;
 	sum->size_bytes += row->size_bytes;
 	sum->refs += row->refs;
 }
@@ -228,6 +232,7 @@ static struct error *census_fill(const struct counter *counter, struct census *c
 			.name = copy,
 			.count = row->count,
 			.tracked = row->tracked,
+			.frozen = row->frozen,
 			.size_bytes = row->size_bytes,
 			.refs = row->refs,
 		};

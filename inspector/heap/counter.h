@@ -14,6 +14,8 @@ struct census_row {
 	/** All objects; those the collector tracks among them. */
 	uint64_t count;
 	uint64_t tracked;
+	/** Those set aside from collections, among the tracked. */
+	uint64_t frozen;
 	/** As the runtime's own getsizeof tells it. */
 	uint64_t size_bytes;
 	/** Sum of the reference counts; immortal objects add none. */

@@ -22,6 +22,8 @@ enum heap_object_flags {
 	HEAP_TRACKED = 1 << 0,
 	/** Its reference count is not counted (immortal): `refcount` is 0. */
 	HEAP_IMMORTAL = 1 << 1,
+	/** Tracked, but set aside from collections (gc.freeze()). */
+	HEAP_FROZEN = 1 << 2,
 };
 
 struct heap_object {

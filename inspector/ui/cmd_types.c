@@ -45,6 +45,8 @@ static const struct report_column types_columns[] = {
 	{.key = "tracked", .unit = REPORT_COUNT},
 	{.key = "size", .unit = REPORT_BYTES},
 	{.key = "refs", .unit = REPORT_COUNT},
+	// Tracked less frozen is what gc.get_objects() returns.
+	{.key = "frozen", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
 };
 
 static const struct report_column types_rest_columns[] = {
@@ -53,6 +55,7 @@ static const struct report_column types_rest_columns[] = {
 	{.key = "tracked", .unit = REPORT_COUNT},
 	{.key = "size", .unit = REPORT_BYTES},
 	{.key = "refs", .unit = REPORT_COUNT},
+	{.key = "frozen", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
 	{.key = "types", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
 };
 
@@ -100,6 +103,7 @@ static void types_add(struct census_row *sum, const struct census_row *row)
 {
 	sum->count += row->count;
 	sum->tracked += row->tracked;
+	sum->frozen += row->frozen;
 	sum->size_bytes += row->size_bytes;
 	sum->refs += row->refs;
 }
@@ -111,6 +115,7 @@ static void types_cells(const struct census_row *row, struct report_cell *cells)
 	cells[2] = (struct report_cell){.number = (int64_t)row->tracked};
 	cells[3] = (struct report_cell){.number = (int64_t)row->size_bytes};
 	cells[4] = (struct report_cell){.number = (int64_t)row->refs};
+	cells[5] = (struct report_cell){.number = (int64_t)row->frozen};
 }
 
 // The rows that match, sorted. The census keeps its own order: most objects first.

@@ -147,12 +147,23 @@ static inline enum head_state scan_link(struct py_scan *scan, const unsigned cha
 	return HEAD_TRACKED;
 }
 
+static inline bool scan_is_frozen(const struct py_scan *scan, addr_t at)
+{
+	uint32_t ignored;
+
+	return scan->frozen && scan->frozen->count &&
+	       addr_map_get(scan->frozen, at - scan->layout->size.gc_head, &ignored);
+}
+
 static inline void scan_emit(struct py_scan *scan, const struct py_type *type,
 			     const unsigned char *object, addr_t at, uint64_t refcount,
 			     bool tracked, uint64_t own)
 {
 	const struct py_layout *layout = scan->layout;
 	uint32_t flags = tracked ? HEAP_TRACKED : 0;
+
+	if (tracked && scan_is_frozen(scan, at))
+		flags |= HEAP_FROZEN;
 
 	if (type->shape == PY_SHAPE_INSTANCE2) {
 		addr_t class_at = py_get(object, layout->f.instance_class);

@@ -17,6 +17,7 @@
  * One scan per thread.
  */
 
+#include "base/addr_map.h"
 #include "heap/sink.h"
 #include "mem/window.h"
 #include "targets/cpython/layout.h"
@@ -52,6 +53,8 @@ struct py_scan {
 	enum py_scan_mode mode;
 	/** Nothing is mapped below: a smaller number is no address. */
 	addr_t lowest_address;
+	/** Heads of the permanent generation; NULL or empty when there is none. */
+	const struct addr_map *frozen;
 	/** A collection is under way: the fields of heads mean other things. */
 	bool collecting;
 	/** While marking: leave out who was no member the last time. */
