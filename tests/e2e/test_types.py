@@ -3,7 +3,7 @@
 
 import pytest
 
-from support.reports import checked_rows, column, mismatches, rows
+from support.reports import checked_rows, mismatches, rows
 
 
 def counts_of(census):
@@ -15,7 +15,9 @@ def test_tracked_is_what_the_program_itself_counts_for_every_type(
     target = start("library_code.py", interpreter)
     truth = target.census()
     report = leakinspect("types", target.pid)
-    assert mismatches(counts_of(truth), column(report, "tracked")) == {}
+    # gc.get_objects() leaves out the permanent generation, which CPython 3.12 fills by itself.
+    got = {name: row["tracked"] - row["frozen"] for name, row in rows(report).items()}
+    assert mismatches(counts_of(truth), {n: count for n, count in got.items() if count}) == {}
     # The other way round: it had indeed stopped making objects.
     assert target.census() == truth
     # A heap worth the name, with the odd types of real code among the usual ones.
