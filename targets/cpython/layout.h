@@ -55,11 +55,14 @@ struct py_field {
 	X(heaptype_cached_keys, false, "PyHeapTypeObject:ht_cached_keys") \
 	/* From 3.3: a keys object of its own, shared between the instances of a class. */ \
 	X(dict_keys, false, "PyDictObject:ma_keys") \
+	X(dict_used, true, "PyDictObject:ma_used") \
 	X(dict_values, false, "PyDictObject:ma_values") \
 	/* Python 2: one open-addressed table of entries. */ \
 	X(dict_mask, false, "PyDictObject:ma_mask") \
 	X(dict_table, false, "PyDictObject:ma_table") \
 	X(dict_smalltable, false, "PyDictObject:ma_smalltable") \
+	/* OrderedDict, in C from 3.5 on. */ \
+	X(odict_fast_nodes_size, false, "_odictobject:od_fast_nodes_size") \
 	X(keys_refcnt, false, "_dictkeysobject:dk_refcnt") \
 	X(keys_size, false, "_dictkeysobject:dk_size") \
 	X(keys_log2_size, false, "_dictkeysobject:dk_log2_size") \
@@ -164,6 +167,7 @@ struct py_field {
 	X(int_object, false, "PyIntObject") \
 	X(float_object, true, "PyFloatObject") \
 	X(deque_block, false, "BLOCK") \
+	X(odict_node, false, "_odictnode") \
 	X(digit, true, "digit") \
 	X(pool_header, true, "pool_header") \
 	X(arena, true, "arena_object") \
@@ -191,6 +195,7 @@ struct py_field {
 	X(initialized, "initialized", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \
 	X(type_type, "PyType_Type", NULL) \
+	X(odict_type, "PyODict_Type", NULL) \
 	X(set_type, "PySet_Type", NULL) \
 	X(frozenset_type, "PyFrozenSet_Type", NULL) \
 	X(bytearray_type, "PyByteArray_Type", NULL) \

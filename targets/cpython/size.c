@@ -59,6 +59,7 @@ uint64_t py_size_own(const struct py_layout *layout, const struct py_type *type,
 	case PY_SHAPE_UNICODE2:
 	case PY_SHAPE_LIST:
 	case PY_SHAPE_DICT:
+	case PY_SHAPE_ORDERED_DICT:
 	case PY_SHAPE_SET:
 	case PY_SHAPE_DEQUE:
 	case PY_SHAPE_BYTEARRAY:
@@ -175,6 +176,14 @@ uint64_t py_size_of(const struct py_layout *layout, struct mem_window *window,
 	case PY_SHAPE_DICT:
 		if (py_dict_owned_bytes(layout, window, at, object, &owned))
 			size += owned;
+		break;
+	case PY_SHAPE_ORDERED_DICT:
+		// odict_sizeof(): the table of nodes, and the nodes.
+		if (py_dict_owned_bytes(layout, window, at, object, &owned))
+			size += owned;
+		size += size_items(py_get(object, layout->f.odict_fast_nodes_size)) *
+				sizeof(addr_t) +
+			size_items(py_get(object, layout->f.dict_used)) * layout->size.odict_node;
 		break;
 	case PY_SHAPE_SET:
 		if (py_get(object, layout->f.set_table) != at + layout->f.set_smalltable.offset)

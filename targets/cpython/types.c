@@ -132,7 +132,9 @@ static enum py_shape types_shape(const struct py_types *types, struct mem_window
 	if (flags & PY_TYPE_LIST)
 		return PY_SHAPE_LIST;
 	if (flags & PY_TYPE_DICT)
-		return PY_SHAPE_DICT;
+		return types_derives(types, window, at, layout->var.odict_type)
+			       ? PY_SHAPE_ORDERED_DICT
+			       : PY_SHAPE_DICT;
 	if (flags & PY_TYPE_TUPLE)
 		return PY_SHAPE_PLAIN;
 	if (flags & PY_TYPE_TYPE)
@@ -251,6 +253,9 @@ static uint32_t types_header_bytes(const struct py_layout *layout, const struct 
 						 types_field_end(layout->f.dict_values)),
 				    types_larger(types_field_end(layout->f.dict_mask),
 						 types_field_end(layout->f.dict_table)));
+	case PY_SHAPE_ORDERED_DICT:
+		return types_larger(types_field_end(layout->f.odict_fast_nodes_size),
+				    types_field_end(layout->f.dict_values));
 	case PY_SHAPE_SET:
 		return types_larger(types_field_end(layout->f.set_mask),
 				    types_field_end(layout->f.set_table));
