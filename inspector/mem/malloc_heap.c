@@ -118,6 +118,8 @@ struct walk {
 	struct mem_source *source;
 	const struct malloc_region *region;
 	unsigned char *buffer;
+	/** How much is read at a time. */
+	size_t piece_bytes;
 	addr_t buffer_at;
 	size_t buffer_bytes;
 	struct error *error;
@@ -133,7 +135,7 @@ static const unsigned char *walk_bytes(struct walk *walk, addr_t at, size_t byte
 	if (bytes > left)
 		bytes = left;
 	if (at < walk->buffer_at || at + bytes > walk->buffer_at + walk->buffer_bytes) {
-		size_t want = left < MALLOC_WALK_BUFFER_BYTES ? left : MALLOC_WALK_BUFFER_BYTES;
+		size_t want = left < walk->piece_bytes ? left : walk->piece_bytes;
 		struct error *error = mem_source_read(walk->source, at, walk->buffer, want);
 		walk->buffer_at = at;
 		walk->buffer_bytes = error ? 0 : want;
@@ -178,6 +180,10 @@ static bool walk_chain_is_believable(struct walk *walk, addr_t at)
 {
 	for (int i = 0; i < CHAIN_PROOF_COUNT; i++) {
 		uint64_t flags, size = walk_chunk_size(walk, at, &flags);
+		// A short part of the heap ends with two fenceposts.
+		if (i > 0 && size == CHUNK_FENCEPOST_BYTES)
+			return walk_chunk_size(walk, at + size, &flags) == CHUNK_FENCEPOST_BYTES &&
+			       flags & CHUNK_PREV_INUSE;
 		// The first chunk of a heap has no free one before it.
 		if (size < CHUNK_BYTES_MIN || (i == 0 && !(flags & CHUNK_PREV_INUSE)))
 			return false;
@@ -366,9 +372,19 @@ struct error *malloc_region_walk(struct mem_source *source, const struct malloc_
 				 void *buffer, visit_function *visit, void *context,
 				 struct malloc_walk_result *ret)
 {
-	struct walk walk = {.source = source, .region = region, .buffer = buffer};
+	// Of a chunk with a mapping of its own only the beginning is of interest.
+	struct walk walk = {
+		.source = source,
+		.region = region,
+		.buffer = buffer,
+		.piece_bytes = region->kind == MALLOC_REGION_HEAP ? MALLOC_WALK_BUFFER_BYTES
+								  : MALLOC_BLOCK_DATA_MIN,
+	};
 
 	*ret = (struct malloc_walk_result){0};
-	return region->kind == MALLOC_REGION_HEAP ? walk_heap(&walk, visit, context, ret)
-						  : walk_mapped(&walk, visit, context, ret);
+	struct error *error = region->kind == MALLOC_REGION_HEAP
+				      ? walk_heap(&walk, visit, context, ret)
+				      : walk_mapped(&walk, visit, context, ret);
+	error_destroy(walk.error);
+	return error;
 }
