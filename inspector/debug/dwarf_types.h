@@ -3,8 +3,11 @@
 #define DEBUG_DWARF_TYPES_H
 
 /*
- * Layouts from DWARF (versions 2 to 5, compressed sections, LTO). dwarf_types.c is the only file
- * that includes libdwarf.
+ * Layouts from DWARF: versions 2 to 5, compressed sections, LTO, type units, a separate debug file.
+ * Not read: entries in .dwo files (-gsplit-dwarf) and in a file that several share (dwz -m).
+ *
+ * The bytes are debug/die.h's business, names debug/dwarf_index.h's, what a type is behind its
+ * typedefs debug/type_view.h's.
  */
 
 #include "debug/layout.h"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <inttypes.h>
 #include <libelf.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,6 +25,9 @@ enum {
 	// deflate cannot do better than 1032:1 (zlib's own figure); a section that claims more lies.
 	COMPRESSION_RATIO_LIMIT = 1100,
 };
+
+// libdwarf holds a section in memory, decompressed. The largest of CPython has 30 MB.
+static const uint64_t DEBUG_SECTION_BYTES_LIMIT = 2ULL << 30;
 
 struct elf_file {
 	char *path;
@@ -102,21 +106,46 @@ static struct error *debuglink_read(struct elf_file *file, Elf_Scn *section)
 	return file->debuglink ? NULL : error_no_memory();
 }
 
-static struct error *section_check(const struct elf_file *file, Elf_Scn *section,
+/** What a compressed section says its size will be; false when it does not say. Not gelf_getchdr():
+ *  that reads all of the section. */
+static bool uncompressed_bytes(const struct elf_file *file, const GElf_Shdr *header, uint64_t *ret)
+{
+	size_t bytes = gelf_fsize(file->elf, ELF_T_CHDR, 1, EV_CURRENT);
+
+	if (bytes == 0 || header->sh_size < bytes)
+		return false;
+	const Elf_Data *data =
+		elf_getdata_rawchunk(file->elf, (int64_t)header->sh_offset, bytes, ELF_T_CHDR);
+	if (!data || !data->d_buf)
+		return false;
+	*ret = elf_file_is_64bit(file) ? ((const Elf64_Chdr *)data->d_buf)->ch_size
+				       : ((const Elf32_Chdr *)data->d_buf)->ch_size;
+	return true;
+}
+
+static bool is_debug_section(const char *name)
+{
+	return strncmp(name, ".debug_", 7) == 0 || strncmp(name, ".zdebug_", 8) == 0;
+}
+
+static struct error *section_check(const struct elf_file *file, const char *name,
 				   const GElf_Shdr *header)
 {
-	GElf_Chdr compressed;
+	uint64_t bytes = header->sh_size;
 
 	if (header->sh_type == SHT_NOBITS || header->sh_type == SHT_NULL)
 		return NULL;
 	if (!elf_file_holds(file, header->sh_offset, header->sh_size))
 		return elf_file_damaged(file, "a section lies beyond its end");
-	if (!(header->sh_flags & SHF_COMPRESSED))
-		return NULL;
-	if (!gelf_getchdr(section, &compressed))
+	if ((header->sh_flags & SHF_COMPRESSED) && !uncompressed_bytes(file, header, &bytes))
 		return elf_file_damaged(file, "a compressed section has no header");
-	if (compressed.ch_size / COMPRESSION_RATIO_LIMIT > header->sh_size)
+	if (bytes / COMPRESSION_RATIO_LIMIT > header->sh_size)
 		return elf_file_damaged(file, "a compressed section claims an absurd size");
+	if (is_debug_section(name) && bytes > DEBUG_SECTION_BYTES_LIMIT)
+		return error_create(ERROR_UNSUPPORTED,
+				    "%s has %" PRIu64 " bytes of %s; more than %" PRIu64
+				    " are not read",
+				    file->path, bytes, name, DEBUG_SECTION_BYTES_LIMIT);
 	return NULL;
 }
 
@@ -135,12 +164,12 @@ static struct error *sections_scan(struct elf_file *file)
 	while ((section = elf_nextscn(file->elf, section))) {
 		if (!gelf_getshdr(section, &header))
 			return elf_file_damaged(file, "a section header cannot be read");
-		struct error *error = section_check(file, section, &header);
-		if (error)
-			return error;
 		const char *name = elf_strptr(file->elf, names, header.sh_name);
 		if (!name)
 			return elf_file_damaged(file, "a section's name cannot be read");
+		struct error *error = section_check(file, name, &header);
+		if (error)
+			return error;
 		if (header.sh_type == SHT_NOBITS)
 			continue;
 		if (strcmp(name, ".debug_info") == 0 || strcmp(name, ".zdebug_info") == 0)
@@ -200,8 +229,7 @@ static struct error *header_read(struct elf_file *file)
 	size_t sections = header->e_shnum ? header->e_shnum : header->e_shoff ? 1 : 0;
 	if (!elf_file_holds(file, header->e_shoff, (uint64_t)sections * header->e_shentsize))
 		return elf_file_damaged(file, "its section headers lie beyond its end");
-	if (!elf_file_holds(file, header->e_phoff,
-			    (uint64_t)header->e_phnum * header->e_phentsize))
+	if (!elf_file_holds(file, header->e_phoff, (uint64_t)header->e_phnum * header->e_phentsize))
 		return elf_file_damaged(file, "its program headers lie beyond its end");
 	return NULL;
 }

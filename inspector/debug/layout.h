@@ -76,7 +76,8 @@ layout_type_size(struct layout_source *source, const char *type, bool *present, 
 /**
  * The member at the dotted @a path within @a type: "ob_base.ob_type", "gc.generations[0].head".
  * Typedefs, qualifiers (const, volatile, restrict, atomic) and anonymous structs and unions are
- * looked through; pointers are not followed.
+ * looked through; pointers are not followed. An element beyond an array's declared length is absent;
+ * a flexible array (`[]` or `[0]`) has every element. A path that is none is ERROR_USAGE.
  */
 MUST_USE static inline struct error *layout_member(struct layout_source *source, const char *type,
 						   const char *path, bool *present,
@@ -87,7 +88,8 @@ MUST_USE static inline struct error *layout_member(struct layout_source *source,
 
 /**
  * The static or global variable @a name. Where several share it, @a type decides: the name of the
- * typedef or tag that the variable has, points to, or is an array of. NULL takes the first.
+ * typedef or tag that the variable has, points to, or is an array of. NULL takes the first. One
+ * without an address of its own (thread-local, optimised away) is absent.
  */
 MUST_USE static inline struct error *layout_variable(struct layout_source *source, const char *name,
 						     const char *type, bool *present,
