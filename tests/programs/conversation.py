@@ -95,6 +95,9 @@ def serve(answers=None, ready="", collector=False):
     objects = get_objects()
     answer = _tally(objects)
     objects = answer = line = None
+    # The cache of attribute lookups may be the last to hold a name, until another one takes its
+    # place, which depends on addresses.
+    getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()
     if not collector:
         # More than once: a tuple of tuples becomes untracked only after those it holds.
         for _ in range(5):

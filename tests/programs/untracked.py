@@ -154,18 +154,17 @@ def churn(seed):
     gc.collect()
 
 
-def main():
-    for kind in sorted(KINDS):
-        make(kind, 50)
-        free(kind, "odd")
-        free(kind, "all")
-    churn(0)
-    for things in kept.values():
-        del things[:]
-    if len(sys.argv) > 1:
-        make(sys.argv[1], sys.argv[2])
-    conversation.serve({"make": change(make), "free": change(free), "churn": change(churn),
-                        "kinds": lambda: json.dumps(sorted(KINDS))})
-
-
-main()
+answers = {"make": change(make), "free": change(free), "churn": change(churn),
+           "kinds": lambda: json.dumps(sorted(KINDS))}
+# The way they are asked, so that nothing is left to be made at the first line.
+for each in sorted(KINDS):
+    answers["make"](each, 50)
+    answers["free"](each, "odd")
+    answers["free"](each, "all")
+answers["churn"](0)
+for each in sorted(KINDS):
+    answers["free"](each, "all")
+answers["kinds"]()
+if len(sys.argv) > 1:
+    make(sys.argv[1], sys.argv[2])
+conversation.serve(answers)
