@@ -267,15 +267,24 @@ MUST_USE struct error *py_layout_load(struct module *python, struct module_list 
 MUST_USE struct error *py_layout_fill(struct layout_source *source, addr_t bias,
 				      struct py_layout *ret);
 
-/** The unsigned value of @a field in a copy of the struct at @a base. */
+/** The unsigned value of @a field, at most 8 bytes of it, in a copy of the struct at @a base. */
 static inline uint64_t py_get(const void *base, struct py_field field)
 {
 	const unsigned char *at = (const unsigned char *)base + field.offset;
 	uint64_t value = 0;
 
-	memcpy(&value, at, field.size > sizeof(value) ? sizeof(value) : field.size);
-	if (field.bit_count)
-		value = value >> field.bit_offset & ((1U << field.bit_count) - 1);
+	// The usual sizes apart: a copy of known length is one instruction.
+	if (field.size == sizeof(uint64_t)) {
+		memcpy(&value, at, sizeof(uint64_t));
+	} else if (field.size == sizeof(uint32_t)) {
+		memcpy(&value, at, sizeof(uint32_t));
+		if (field.bit_count)
+			value = value >> field.bit_offset & ((1U << field.bit_count) - 1);
+	} else {
+		memcpy(&value, at, field.size > sizeof(value) ? sizeof(value) : field.size);
+		if (field.bit_count)
+			value = value >> field.bit_offset & ((1U << field.bit_count) - 1);
+	}
 	return value;
 }
 

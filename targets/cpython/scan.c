@@ -257,10 +257,11 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
 		return;
 	// What is too large for a pool comes from malloc under hooks of its own: two headers then.
 	for (int depth = 0; depth < 2 && data_bytes >= OBJECT_HEADER_BYTES; depth++) {
-		uint64_t second = scan_word(data + 8), length = __builtin_bswap64(scan_word(data));
-		unsigned char kind = (unsigned char)second;
+		uint64_t second = scan_word(data + 8);
 		if (second >> 8 != DEBUG_FORBIDDEN_FD && second >> 8 != DEBUG_FORBIDDEN_FB)
 			break;
+		uint64_t length = __builtin_bswap64(scan_word(data));
+		unsigned char kind = (unsigned char)second;
 		if ((kind != DEBUG_KIND_OBJECT && kind != DEBUG_KIND_RAW) ||
 		    bytes < DEBUG_HEADER_BYTES || length > bytes - DEBUG_HEADER_BYTES)
 			return;

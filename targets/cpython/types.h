@@ -33,13 +33,13 @@ enum py_shape {
 	PY_SHAPE_INSTANCE2,
 };
 
+/** What a scan asks of it for every object stands first, in one line of the processor's cache. */
 struct py_type {
 	addr_t at;
-	uint32_t id;
-	enum py_shape shape;
 	uint64_t basicsize;
 	uint64_t itemsize;
-	uint64_t flags;
+	uint32_t id;
+	enum py_shape shape;
 	/** Bytes before the object itself: collector's head, and from 3.11 two words before it. */
 	uint32_t presize;
 	/** Bytes of an object, without `presize`, that are there whatever its length and that tell its
@@ -48,6 +48,7 @@ struct py_type {
 	bool is_gc;
 	/** The size does not depend on the object. */
 	bool is_fixed;
+	uint64_t flags;
 	char *name;
 };
 
@@ -57,8 +58,10 @@ enum { PY_TYPE_CACHE_SLOTS = 2048 };
 
 /** Of one thread; zero-initialised is empty. Remembers what is no type, too. */
 struct py_type_cache {
-	addr_t key[PY_TYPE_CACHE_SLOTS];
-	const struct py_type *type[PY_TYPE_CACHE_SLOTS];
+	struct {
+		addr_t key;
+		const struct py_type *type;
+	} slots[PY_TYPE_CACHE_SLOTS];
 };
 
 /** @a layout must outlive it. */
@@ -76,11 +79,11 @@ static inline const struct py_type *py_types_find(struct py_types *types,
 {
 	size_t slot = (size_t)(type_at >> 4 ^ type_at >> 15) % PY_TYPE_CACHE_SLOTS;
 
-	if (cache->key[slot] != type_at) {
-		cache->type[slot] = py_types_look_up(types, window, type_at);
-		cache->key[slot] = type_at;
+	if (__builtin_expect(cache->slots[slot].key != type_at, 0)) {
+		cache->slots[slot].type = py_types_look_up(types, window, type_at);
+		cache->slots[slot].key = type_at;
 	}
-	return cache->type[slot];
+	return cache->slots[slot].type;
 }
 
 /** What an old-style instance of the class object at @a class_at counts under; NULL when that is no
