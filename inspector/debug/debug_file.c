@@ -197,7 +197,8 @@ static void roots_find(struct search *search)
 		search->root_count = 2;
 }
 
-/** "3.11" of python3.11 and libpython3.11.so.1.0 as Debian installs them; 0 chars when it is none. */
+/** "3.11" of python3.11 and libpython3.11.so.1.0 as Debian installs them; 0 chars when it
+ *  is none. */
 static size_t python_version(const char *path, const char **ret)
 {
 	const char *name = strrchr(path, '/') + 1;

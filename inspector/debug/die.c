@@ -443,7 +443,7 @@ struct error *die_address(const struct die_file *file, struct Dwarf_Die_s *die,
 	if (error)
 		return error;
 	if (bytes[0] == DW_OP_addr && address_bytes <= sizeof(address) && count > address_bytes) {
-		// Little-endian, as every machine that is supported; 32-bit ones are refused earlier.
+		// Little-endian, as every machine that is supported.
 		memcpy(&address, bytes + 1, address_bytes);
 		used = 1 + address_bytes;
 	} else if (bytes[0] == DW_OP_addrx || bytes[0] == DW_OP_GNU_addr_index) {

@@ -74,8 +74,8 @@ void die_cleanup(struct Dwarf_Die_s **die);
 #define _cleanup_die_ CLEANUP(die_cleanup)
 
 /**
- * Opens @a path and reads the headers of its units. ERROR_UNSUPPORTED when it is no ELF file, has no
- * DWARF, or only a skeleton whose entries are in .dwo files; ERROR_FAILED when it is damaged.
+ * Opens @a path and reads the headers of its units. ERROR_UNSUPPORTED when it is no ELF file, has
+ * no DWARF, or only a skeleton whose entries are in .dwo files; ERROR_FAILED when it is damaged.
  */
 MUST_USE struct error *die_file_open(const char *path, struct die_file **ret);
 /** Takes NULL. Every die of the file must have been freed. */
@@ -115,8 +115,8 @@ MUST_USE struct error *die_name(const struct die_file *file, struct Dwarf_Die_s 
 MUST_USE struct error *die_has(const struct die_file *file, struct Dwarf_Die_s *die,
 			       enum die_attribute attribute, bool *ret);
 
-/** A constant, data forms taken as unsigned; *@a present false when there is none or it is no constant
- *  (the bound of a variable-length array is an expression). */
+/** A constant, data forms taken as unsigned; *@a present false when there is none or it is no
+ *  constant (the bound of a variable-length array is an expression). */
 MUST_USE struct error *die_number(const struct die_file *file, struct Dwarf_Die_s *die,
 				  enum die_attribute attribute, bool *present, int64_t *ret);
 
@@ -144,8 +144,8 @@ MUST_USE struct error *die_follow(const struct die_file *file, struct Dwarf_Die_
 MUST_USE struct error *die_child(const struct die_file *file, struct Dwarf_Die_s *die,
 				 struct Dwarf_Die_s **ret);
 
-/** Frees *@a die and replaces it by its next sibling, NULL after the last. Siblings go forward in the
- *  file, so that a loop over them ends whatever the file says. */
+/** Frees *@a die and replaces it by its next sibling, NULL after the last. Siblings go forward in
+ *  the file, so that a loop over them ends whatever the file says. */
 MUST_USE struct error *die_next(const struct die_file *file, struct Dwarf_Die_s **die);
 
 #endif

@@ -4,8 +4,8 @@
 
 /*
  * Names to DIEs: the top-level types and variables of all units, indexed unit by unit until a name
- * is found. So an answer does not depend on what was asked before: it is always the one of the first
- * unit, in the order of the file, that has one.
+ * is found. So an answer does not depend on what was asked before: it is always the one of the
+ * first unit, in the order of the file, that has one.
  */
 
 #include "debug/die.h"
@@ -41,8 +41,9 @@ enum {
 	ORIGIN_STEPS_LIMIT = 4,
 };
 
-/** The DIE that has the name and type of variable @a die where it has none itself: with LTO, or when
- *  it was declared before it was defined. The caller frees *@a ret, NULL when there is none. */
+/** The DIE that has the name and type of variable @a die where it has none itself: with LTO, or
+ *  when it was declared before it was defined. The caller frees *@a ret, NULL when there
+ *  is none. */
 MUST_USE struct error *dwarf_index_origin(const struct die_file *file, struct Dwarf_Die_s *die,
 					  struct Dwarf_Die_s **ret);
 

@@ -14,7 +14,7 @@ enum {
 	TYPE_CHAIN_LIMIT = 64,
 	// Anonymous structs and unions within each other.
 	NESTING_LIMIT = 16,
-	// Members looked at for one path: the type graph of a damaged file may branch at every level.
+	// Members looked at for one path: the types of a damaged file may branch at every level.
 	MEMBERS_LIMIT = 1 << 18,
 };
 
@@ -36,8 +36,8 @@ static struct dwarf_types *types_of(struct layout_source *source)
 	return (struct dwarf_types *)source;
 }
 
-/** Whether @a member has the name of @a step; *@a ret_nested is its type if it is an anonymous struct
- *  or union, else NULL. */
+/** Whether @a member has the name of @a step; *@a ret_nested is its type if it is an anonymous
+ *  struct or union, else NULL. */
 static struct error *member_look(struct dwarf_index *index, struct Dwarf_Die_s *member,
 				 const struct layout_step *step, bool *ret_match,
 				 struct Dwarf_Die_s **ret_nested)

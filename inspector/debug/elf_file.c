@@ -18,11 +18,11 @@ enum {
 	BUILD_ID_BYTES_LIMIT = 64,
 	SECTIONS_LIMIT = 65536,
 	SEGMENTS_LIMIT = 4096,
-	// The smallest page of the machines Linux runs on; the ELF rules ask for offsets and addresses
-	// to agree modulo every larger one too.
+	// The smallest page of the machines Linux runs on; the ELF rules ask for offsets and
+	// addresses to agree modulo every larger one too.
 	PAGE_BYTES = 4096,
 	CRC_CHUNK_BYTES = 1 << 16,
-	// deflate cannot do better than 1032:1 (zlib's own figure); a section that claims more lies.
+	// deflate cannot do better than 1032:1 (zlib's own figure): who claims more, lies.
 	COMPRESSION_RATIO_LIMIT = 1100,
 };
 
@@ -204,8 +204,9 @@ static struct error *segments_scan(struct elf_file *file)
 			return elf_file_damaged(file, "a program header cannot be read");
 		if (segment.p_type == PT_LOAD)
 			file->loads[file->load_count++] = segment;
-		// A file without section headers still has its build-id in a segment. In a file made by
-		// objcopy --only-keep-debug the segments' offsets mean nothing: hence sections first.
+		// A file without section headers still has its build-id in a segment. In a file
+		// made by objcopy --only-keep-debug the segments' offsets mean nothing: hence
+		// sections first.
 		if (segment.p_type == PT_NOTE && !file->build_id[0] &&
 		    elf_file_holds(file, segment.p_offset, segment.p_filesz))
 			notes_scan(file, elf_getdata_rawchunk(file->elf, (int64_t)segment.p_offset,

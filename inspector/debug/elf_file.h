@@ -33,8 +33,8 @@ bool elf_file_is_64bit(const struct elf_file *file);
 unsigned elf_file_machine(const struct elf_file *file);
 
 /** Address minus file offset of the loadable segment, @a executable or not, whose pages hold
- *  @a file_offset; *@a present false when none does. Two segments may share a page of the file, which
- *  is then mapped twice: hence @a executable, as the mapping has it. */
+ *  @a file_offset; *@a present false when none does. Two segments may share a page of the file,
+ *  which is then mapped twice: hence @a executable, as the mapping has it. */
 int64_t elf_file_segment_delta(const struct elf_file *file, uint64_t file_offset, bool executable,
 			       bool *present);
 
@@ -43,7 +43,8 @@ int64_t elf_file_segment_delta(const struct elf_file *file, uint64_t file_offset
 bool elf_file_symbol(const struct elf_file *file, const char *name, addr_t *ret_address,
 		     uint64_t *ret_bytes);
 
-/** The name of the symbol that covers @a address, and the distance from its start; NULL when none. */
+/** The name of the symbol that covers @a address, and the distance from its start; NULL
+ *  when none. */
 const char *elf_file_symbol_at(const struct elf_file *file, addr_t address, uint64_t *ret_distance);
 
 /** CRC-32 of a file's bytes as .gnu_debuglink has it. */

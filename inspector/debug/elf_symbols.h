@@ -16,8 +16,8 @@
 
 struct elf_symbols;
 
-/** From @a symtab and @a dynsym, either of which may be NULL. The names stay @a elf's; @a path is for
- *  messages only. */
+/** From @a symtab and @a dynsym, either of which may be NULL. The names stay @a elf's; @a path is
+ *  for messages only. */
 MUST_USE struct error *elf_symbols_create(Elf *elf, const char *path, Elf_Scn *symtab,
 					  Elf_Scn *dynsym, struct elf_symbols **ret);
 /** Takes NULL. */

@@ -32,7 +32,8 @@ struct layout_member {
 	/** Of the member; of the whole array for an array. */
 	uint32_t size_bytes;
 	/** A bit-field occupies `bit_count` bits from bit `bit_offset` (counted from the least
-	 *  significant bit of the little-endian word at `offset_bytes`); bit_count is 0 otherwise. */
+	 *  significant bit of the little-endian word at `offset_bytes`); bit_count is
+	 *  0 otherwise. */
 	uint8_t bit_offset;
 	uint8_t bit_count;
 	enum layout_kind kind;
@@ -62,11 +63,13 @@ struct layout_source_ops {
 /** Implementations embed this as their first member. */
 struct layout_source {
 	const struct layout_source_ops *ops;
-	/** What it is and whence, for messages ("DWARF of /usr/lib/debug/..."); owned by the source. */
+	/** What it is and whence, for messages ("DWARF of /usr/lib/debug/..."); owned by the
+	 *  source. */
 	const char *origin;
 };
 
-/** Size in bytes of @a type: a typedef's name, or a struct's or union's tag, no "struct " before it. */
+/** Size in bytes of @a type: a typedef's name, or a struct's or union's tag, no "struct " before
+ *  it. */
 MUST_USE static inline struct error *
 layout_type_size(struct layout_source *source, const char *type, bool *present, uint64_t *ret)
 {
@@ -76,8 +79,8 @@ layout_type_size(struct layout_source *source, const char *type, bool *present, 
 /**
  * The member at the dotted @a path within @a type: "ob_base.ob_type", "gc.generations[0].head".
  * Typedefs, qualifiers (const, volatile, restrict, atomic) and anonymous structs and unions are
- * looked through; pointers are not followed. An element beyond an array's declared length is absent;
- * a flexible array (`[]` or `[0]`) has every element. A path that is none is ERROR_USAGE.
+ * looked through; pointers are not followed. An element beyond an array's declared length is
+ * absent; a flexible array (`[]` or `[0]`) has every element. A path that is none is ERROR_USAGE.
  */
 MUST_USE static inline struct error *layout_member(struct layout_source *source, const char *type,
 						   const char *path, bool *present,

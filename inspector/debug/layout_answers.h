@@ -58,14 +58,14 @@ struct layout_answers {
 
 void layout_answers_deinit(struct layout_answers *answers);
 
-/** The answer to @a question about @a first and @a second (NULL for a size, and for a variable of any
- *  type), or NULL. Lives until the next layout_answers_add(). */
+/** The answer to @a question about @a first and @a second (NULL for a size, and for a variable of
+ *  any type), or NULL. Lives until the next layout_answers_add(). */
 const struct layout_answer *layout_answers_find(const struct layout_answers *answers,
 						enum layout_question question, const char *first,
 						const char *second);
 
-/** Adds @a answer, whose `words` are set here. What has no form as text (a space in a name) and what
- *  is beyond the limit is not added: *@a added is false. */
+/** Adds @a answer, whose `words` are set here. What has no form as text (a space in a name) and
+ *  what is beyond the limit is not added: *@a added is false. */
 MUST_USE struct error *layout_answers_add(struct layout_answers *answers, const char *first,
 					  const char *second, struct layout_answer answer,
 					  bool *added);
@@ -75,8 +75,8 @@ MUST_USE struct error *layout_answers_print(const struct layout_answers *answers
 					    const char *build_id, struct text *into);
 
 /**
- * Reads a text, which is untrusted, into @a answers (empty). *@a valid is false, and @a answers empty,
- * when it is not exactly what layout_answers_print() of this version writes for @a build_id.
+ * Reads a text, which is untrusted, into @a answers (empty). *@a valid is false, and @a answers
+ * empty, when it is not exactly what layout_answers_print() of this version writes for @a build_id.
  * Fails for want of memory only.
  */
 MUST_USE struct error *layout_answers_parse(const char *text, size_t length, const char *build_id,

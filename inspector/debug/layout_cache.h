@@ -17,9 +17,9 @@ struct layout_cache_backing {
 };
 
 /**
- * A source that answers from the saved layout of @a build_id (hex), asks @a backing for the rest and
- * remembers. @a build_id NULL or "" means nothing is saved. Without a writable cache directory all
- * works, slower.
+ * A source that answers from the saved layout of @a build_id (hex), asks @a backing for the rest
+ * and remembers. @a build_id NULL or "" means nothing is saved. Without a writable cache directory
+ * all works, slower.
  */
 MUST_USE struct error *layout_cache_create(const char *build_id,
 					   const struct layout_cache_backing *backing,

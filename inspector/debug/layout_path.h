@@ -22,8 +22,8 @@ struct layout_step {
 };
 
 /**
- * Takes the next step off *@a cursor (at first the path) into *@a ret; *@a present is false at the end.
- * ERROR_USAGE when @a path, for the message, does not follow the grammar.
+ * Takes the next step off *@a cursor (at first the path) into *@a ret; *@a present is false at the
+ * end. ERROR_USAGE when @a path, for the message, does not follow the grammar.
  */
 MUST_USE struct error *layout_path_next(const char *path, const char **cursor, bool *present,
 					struct layout_step *ret);

@@ -27,9 +27,9 @@ struct mapped_file {
 };
 
 /**
- * In this order: the path on our side, under the process's root, and /proc/PID/exe, if the device and
- * inode are those of the mapping; /proc/PID/map_files, where the kernel permits it; one of the former
- * whose first page is that in memory, since overlayfs and btrfs show other inodes in maps.
+ * In this order: the path on our side, under the process's root, and /proc/PID/exe, if the device
+ * and inode are those of the mapping; /proc/PID/map_files, where the kernel permits it; one of the
+ * former whose first page is that in memory, since overlayfs and btrfs show other inodes in maps.
  *
  * *@a ret_path is the path that was opened, freed by the caller. ERROR_FAILED, saying that the file
  * has been replaced, when there is only another one; ERROR_GONE when the process has ended.

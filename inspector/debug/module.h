@@ -4,8 +4,8 @@
 
 /*
  * The ELF files mapped into a process: which file, at which bias, and where its debug information
- * is (in itself, by build-id, by debuglink; on our side and under the process's own root). ELF files
- * are opened and layouts made when first asked for, and only for the modules asked about.
+ * is (in itself, by build-id, by debuglink; on our side and under the process's own root). ELF
+ * files are opened and layouts made when first asked for, and only for the modules asked about.
  *
  * LEAKINSPECT_DEBUG_PATH in the environment names further directories for debug files, separated by
  * colons, each laid out like /usr/lib/debug and searched before it.
@@ -38,9 +38,9 @@ struct module_list {
 };
 
 /**
- * Groups the file-backed mappings of @a maps that have an executable one. @a pid is the process whose
- * /proc/PID/map_files, /proc/PID/root and /proc/PID/exe are used to open exactly the file that is
- * mapped, even when it has been replaced on disk; 0 opens paths as they are (core files).
+ * Groups the file-backed mappings of @a maps that have an executable one. @a pid is the process
+ * whose /proc/PID/map_files, /proc/PID/root and /proc/PID/exe are used to open exactly the file
+ * that is mapped, even when it has been replaced on disk; 0 opens paths as they are (core files).
  */
 MUST_USE struct error *module_list_create(const struct maps *maps, pid_t pid,
 					  struct module_list **ret);
@@ -50,8 +50,8 @@ void module_list_destroy(struct module_list *modules);
 /** The module whose mappings hold @a at, or NULL. */
 struct module *module_list_find(struct module_list *modules, addr_t at);
 
-/** Opened on first use, owned by the module. ERROR_FAILED when the file on disk is not the one that is
- *  mapped and the latter cannot be had. */
+/** Opened on first use, owned by the module. ERROR_FAILED when the file on disk is not the one that
+ *  is mapped and the latter cannot be had. */
 MUST_USE struct error *module_elf(struct module *module, const struct elf_file **ret);
 
 /** What is added to an address of the ELF file to get one of the process. */
@@ -62,8 +62,9 @@ MUST_USE struct error *module_bias(struct module *module, addr_t *ret);
 MUST_USE struct error *module_symbol(struct module *module, const char *name, bool *present,
 				     addr_t *ret);
 
-/** The symbol that covers the runtime address @a at, from the file or its separate debug file, and the
- *  distance from its start; *@a ret is NULL when there is none. It lives as long as the module. */
+/** The symbol that covers the runtime address @a at, from the file or its separate debug file, and
+ *  the distance from its start; *@a ret is NULL when there is none. It lives as long as
+ *  the module. */
 MUST_USE struct error *module_symbol_at(struct module *module, addr_t at, const char **ret,
 					uint64_t *ret_distance);
 

@@ -51,8 +51,8 @@ void name_index_deinit(struct name_index *index);
 MUST_USE struct error *name_index_add(struct name_index *index, struct name_entry entry);
 
 /**
- * The first entry of @a kind named @a name whose number is @a from or more; *@a ret is its number in
- * `list`, which stays its own. False when there is none.
+ * The first entry of @a kind named @a name whose number is @a from or more; *@a ret is its number
+ * in `list`, which stays its own. False when there is none.
  */
 bool name_index_find(const struct name_index *index, enum name_kind kind, const char *name,
 		     size_t from, size_t *ret);

@@ -108,8 +108,8 @@ static struct error *subrange_length(struct dwarf_index *index, struct Dwarf_Die
 
 	if (!error && !present) {
 		error = die_number(index->file, subrange, DIE_AT_UPPER_BOUND, &present, &number);
-		// int a[0], which GNU C has as a flexible array, may come with an upper bound of -1,
-		// in 4 or 8 bytes.
+		// int a[0], which GNU C has as a flexible array, may come with an upper bound of
+		// -1, in 4 or 8 bytes.
 		number = !present || number == UINT32_MAX ? 0 : number + 1;
 	}
 	if (error)
@@ -161,7 +161,8 @@ static struct error *byte_size(struct dwarf_index *index, struct Dwarf_Die_s *di
 	return error;
 }
 
-/** Size of what is left of @a view, which is used up; absent for void, functions, incomplete types. */
+/** Size of what is left of @a view, which is used up; absent for void, functions,
+ *  incomplete types. */
 struct error *type_view_bytes(struct dwarf_index *index, struct type_view *view, bool *present,
 			      uint64_t *ret)
 {

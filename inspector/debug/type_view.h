@@ -3,8 +3,8 @@
 #define DEBUG_TYPE_VIEW_H
 
 /*
- * What a type of the debug information is behind typedefs, qualifiers and declarations: its size, its
- * kind, its elements. Members are dwarf_types.c's business.
+ * What a type of the debug information is behind typedefs, qualifiers and declarations: its size,
+ * its kind, its elements. Members are dwarf_types.c's business.
  */
 
 #include "debug/dwarf_index.h"
@@ -30,7 +30,8 @@ struct type_view_description {
 /** Whether @a tag is that of a struct or union. */
 bool type_view_is_struct(unsigned tag);
 
-/** Replaces *@a die by its type, or a struct by its definition in a type unit; NULL when it has none. */
+/** Replaces *@a die by its type, or a struct by its definition in a type unit; NULL when it has
+ *  none. */
 MUST_USE struct error *type_view_step(struct dwarf_index *index, struct Dwarf_Die_s **die);
 
 /** Replaces *@a die (which may be NULL) by what it is behind typedefs, qualifiers and declarations;
@@ -38,7 +39,8 @@ MUST_USE struct error *type_view_step(struct dwarf_index *index, struct Dwarf_Di
 MUST_USE struct error *type_view_strip(struct dwarf_index *index, struct Dwarf_Die_s **die,
 				       unsigned *ret_tag);
 
-/** Size of what is left of @a view, which is used up; absent for void, functions, incomplete types. */
+/** Size of what is left of @a view, which is used up; absent for void, functions,
+ *  incomplete types. */
 MUST_USE struct error *type_view_bytes(struct dwarf_index *index, struct type_view *view,
 				       bool *present, uint64_t *ret);
 
@@ -46,8 +48,8 @@ MUST_USE struct error *type_view_bytes(struct dwarf_index *index, struct type_vi
 MUST_USE struct error *type_view_describe(struct dwarf_index *index, struct type_view *view,
 					  bool *present, struct type_view_description *ret);
 
-/** Moves @a view to its element @a number and adds its distance to *@a offset; *@a present false when
- *  it is no array or has no such. Flexible arrays have every element. */
+/** Moves @a view to its element @a number and adds its distance to *@a offset; *@a present false
+ *  when it is no array or has no such. Flexible arrays have every element. */
 MUST_USE struct error *type_view_to_element(struct dwarf_index *index, struct type_view *view,
 					    uint32_t number, bool *present, uint64_t *offset);
 

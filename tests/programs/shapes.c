@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Types and variables of every kind a layout is asked about. Run, it prints the compiler's own truth
-// about them; test_dwarf_types compares that with what the debug information says.
+// Types and variables of every kind a layout is asked about. Run, it prints the compiler's own
+// truth about them; test_dwarf_types compares that with what the debug information says.
 #include "shapes.h"
 
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 #define SUPPORT_SCRATCH_H
 
 /*
- * A directory of a test's own, gone with all that is in it when the test ends, and commands that make
- * files in it. Whatever fails in here aborts the test program with what went wrong.
+ * A directory of a test's own, gone with all that is in it when the test ends, and commands that
+ * make files in it. Whatever fails in here aborts the test program with what went wrong.
  */
 
 #include <stdbool.h>

@@ -111,8 +111,8 @@ static bool types_answer(const struct patient *patient)
 	return true;
 }
 
-// given: a file with its end missing; then: it is refused, since what tells where everything is comes
-// last in it.
+// given: a file with its end missing; then: it is refused, since what tells where everything is
+// comes last in it.
 static void a_file_cut_off_is_refused(void **state)
 {
 	struct patient patient;
@@ -143,7 +143,7 @@ static size_t debug_start(struct patient *patient)
 	return start;
 }
 
-// given: a file with some of its bytes changed; then: it is refused or answers, and comes to an end.
+// given: a file with some of its bytes changed; then: it is refused or answers, and ends.
 static void a_file_with_changed_bytes_answers_or_is_refused(void **state)
 {
 	struct patient patient;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What the debug information says, against what the compiler says: tests/programs/shapes.c, compiled
-// in every way that matters, prints the truth about its types and variables. What is not as it should
-// be is in test_damaged_files.c.
+// What the debug information says, against what the compiler says: tests/programs/shapes.c,
+// compiled in every way that matters, prints the truth about its types and variables. What is not
+// as it should be is in test_damaged_files.c.
 #include "debug/dwarf_types.h"
 
 #include <inttypes.h>
@@ -22,7 +22,8 @@ static const char sources[] = "tests/programs/shapes.c tests/programs/shapes_oth
 struct variant {
 	/** The compiler and its flags. */
 	const char *compiler;
-	/** Run on $S/shapes afterwards; the debug information is in $S/debug then. NULL for none. */
+	/** Run on $S/shapes afterwards; the debug information is in $S/debug then. NULL
+	 *  for none. */
 	const char *split;
 };
 
@@ -127,7 +128,8 @@ static size_t answers_all(struct layout_source *source, const char *truth)
 	return count;
 }
 
-// given: shapes.c, compiled; when: everything is asked; then: the answers are those of the compiler.
+// given: shapes.c, compiled; when: everything is asked; then: the answers are those of the
+// compiler.
 static void agrees_with_the_compiler(void **state)
 {
 	const struct variant *variant = *state;

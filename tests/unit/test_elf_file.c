@@ -271,8 +271,9 @@ static void a_32_bit_file_says_that_it_is_one(void **state)
 	struct scratch *scratch = scratch_create();
 
 	scratch_write(scratch, "tiny.c", "int value = 3;\n", 15);
-	scratch_run(scratch, "gcc -m32 -c -o $S/tiny.o $S/tiny.c && "
-			     "ld -m elf_i386 -e value --build-id=0xaabbccdd -o $S/program $S/tiny.o");
+	scratch_run(scratch,
+		    "gcc -m32 -c -o $S/tiny.o $S/tiny.c && "
+		    "ld -m elf_i386 -e value --build-id=0xaabbccdd -o $S/program $S/tiny.o");
 	struct elf_file *file = opened(scratch_path(scratch, "program"));
 	addr_t address = 0;
 	uint64_t bytes = 0;

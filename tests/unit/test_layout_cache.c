@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// Saved layouts: the same answers without the slow source, and nothing of what a file could say wrong.
+// Saved layouts: the same answers without the slow source, and nothing of what a file could say
+// wrong.
 #include "debug/layout_cache.h"
 
 #include <inttypes.h>

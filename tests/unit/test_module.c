@@ -376,7 +376,8 @@ static void a_program_replaced_by_another_is_read_as_it_was(void **state)
 	variable_is("program", "program_hidden", truth_of("program_hidden"));
 }
 
-/** Mappings of the program with the library's inode changed, and @a shift added to its addresses. */
+/** Mappings of the program with the library's inode changed, and @a shift added to its addresses.
+ *  */
 static void modules_forge(addr_t shift)
 {
 	modules_read();
