@@ -4,8 +4,8 @@
 
 /*
  * SEAM 3: what an adapter reports into. Knows no interpreter. One implementation counts
- * (heap/counter.h), one writes text (heap/text.h); one that builds the graph of references moves in
- * beside them.
+ * (heap/counter.h), the tests have one that remembers; one that builds the graph of references moves
+ * in beside them.
  *
  * Threads: an adapter that walks with several threads forks one sink per thread and joins them
  * afterwards; a sink itself is used by one thread at a time. Objects come in batches and in no
