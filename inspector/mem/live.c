@@ -185,6 +185,8 @@ static struct error *live_gather(struct mem_source *source, struct mem_span *spa
 	// The kernel copies all iovecs of a call before it meets the bad one: where many are bad, ask
 	// for fewer at once.
 	size_t batch_max = BATCH_SPANS_MAX;
+	// Bad pieces may also mean that the process is another one by now.
+	bool doubt = count >= BATCH_SPANS_MAX;
 
 	for (size_t i = 0; i < count; i++)
 		spans[i].ok = false;
@@ -209,14 +211,14 @@ static struct error *live_gather(struct mem_source *source, struct mem_span *spa
 		}
 		// Go on behind the bad one.
 		i += good < n ? good + 1 : n;
-		if (good < n)
-			batch_max =
-				batch_max / 2 > BATCH_SPANS_MIN ? batch_max / 2 : BATCH_SPANS_MIN;
-		else
-			batch_max =
-				batch_max * 2 < BATCH_SPANS_MAX ? batch_max * 2 : BATCH_SPANS_MAX;
+		doubt |= good < n;
+		batch_max = good < n ? batch_max / 2 : batch_max * 2;
+		if (batch_max < BATCH_SPANS_MIN)
+			batch_max = BATCH_SPANS_MIN;
+		if (batch_max > BATCH_SPANS_MAX)
+			batch_max = BATCH_SPANS_MAX;
 	}
-	return count >= BATCH_SPANS_MAX ? live_check(live) : NULL;
+	return doubt ? live_check(live) : NULL;
 }
 
 static struct error *live_maps(struct mem_source *source, struct maps *ret)

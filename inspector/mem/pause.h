@@ -8,6 +8,9 @@
  * delivered. Nothing is written to the process; were we killed at any instant, the kernel itself
  * detaches and resumes it.
  *
+ * As with every stop, the few system calls that signal(7) lists as never restarted (epoll_wait,
+ * sigtimedwait, semop, sockets with SO_RCVTIMEO) end with EINTR. CPython calls again, from 3.5 on.
+ *
  * ptrace binds a tracee to the thread that seized it. That is a thread of the pause's own, which
  * ends with the pause: all functions may be called from any thread, and others may read the memory
  * meanwhile.

@@ -69,15 +69,15 @@ static void user_name(uid_t uid, char *into)
 		snprintf(into, NAME_CHARS, "uid %u", uid);
 }
 
-// An undumpable process (prctl(PR_SET_DUMPABLE), a set-uid program, a changed uid) has its /proc
-// entry owned by root (task_dump_owner() in fs/proc/base.c).
+// The files of an undumpable process (prctl(PR_SET_DUMPABLE), a set-uid program, a changed uid) in
+// /proc are root's; its directory there is not (task_dump_owner() in fs/proc/base.c).
 static bool process_is_undumpable(const struct process_status *status)
 {
 	char path[PATH_CHARS];
-	struct stat entry;
+	struct stat file;
 
-	snprintf(path, sizeof(path), "/proc/%d", status->pid);
-	return status->uid != 0 && stat(path, &entry) == 0 && entry.st_uid == 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", status->pid);
+	return status->uid != 0 && stat(path, &file) == 0 && file.st_uid == 0;
 }
 
 // In the order of the kernel's own checks: __ptrace_may_access() of kernel/ptrace.c, then Yama.

@@ -88,6 +88,14 @@ void child_sleep_for_ever(void)
 		pause();
 }
 
+void child_become_nobody(void)
+{
+	if (setgid(65534) < 0 || setuid(65534) < 0)
+		_exit(1);
+	// To change the user is also to forget this.
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 void child_stop(struct child *child)
 {
 	if (!child)

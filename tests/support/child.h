@@ -44,6 +44,9 @@ void child_ready(struct child *child);
 /** In the child: sleeps until it is killed. */
 _Noreturn void child_sleep_for_ever(void);
 
+/** In the child, of root: gives up all privileges. */
+void child_become_nobody(void);
+
 /** Kills the child unless it has ended, collects it and frees @a child. Takes NULL. */
 void child_stop(struct child *child);
 

@@ -258,8 +258,7 @@ static void run_as_nobody(struct child *child, void *other)
 {
 	struct pause *pause;
 
-	if (setuid(65534) < 0)
-		_exit(1);
+	child_become_nobody();
 	struct error *error = pause_begin((pid_t)(size_t)other, &pause);
 	bool refused = error && error->code == ERROR_FAILED &&
 		       strstr(error->message, "belongs to user root; run leakinspect as that user "
