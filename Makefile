@@ -112,7 +112,7 @@ format: ## writes all C as lint wants it
 
 .PHONY: unit
 unit: $(UNIT) ## the unit tests alone
-	@set -e; for test in $(UNIT); do ./$$test; done
+	@status=0; for test in $(UNIT); do ./$$test || status=1; done; exit $$status
 
 .PHONY: e2e
 e2e: all demo/leak_demo ## the end-to-end tests alone: make e2e PYTEST_ARGS='-k python2.7'
