@@ -73,7 +73,9 @@ KINDS = {
     "edge_bytes": (COUNT, lambda n: b"e" * (n % 700 + 2)),
     "complex": (COUNT, lambda n: complex(n, 1)),
     "dict": (COUNT, lambda n: {"a": 1}),
-    "bytearray": (COUNT, lambda n: bytearray(n % 50)),
+    # A buffer of less than 16 bytes may leave the type of a dead object where it was, and the block
+    # then looks like one: a known limit.
+    "bytearray": (COUNT, lambda n: bytearray(n % 50 + 16)),
     "object": (COUNT, lambda n: object()),
     "bare": (COUNT, lambda n: Bare()),
     "bare_float": (COUNT, lambda n: BareFloat(0.5)),
@@ -86,6 +88,8 @@ if not PYTHON3:
     # In Python 2 it is a class with an instance dictionary.
     del KINDS["decimal"]
 
+# Strings of one character are made when they are first met, and stay.
+characters = [unichr(n) for n in xrange(256)] + [bytes(bytearray([n])) for n in xrange(256)]
 # A list that is there already takes them, so that no container is made beside them.
 kept = dict((kind, []) for kind in KINDS)
 
