@@ -186,6 +186,9 @@ static struct error *session_walk(struct session *session, struct heap_sink *sin
 			break;
 	}
 	look->consistent = verdict.consistent;
+	look->ref_total = verdict.ref_total;
+	look->ref_total_static = verdict.ref_total_static;
+	look->ref_total_hidden = verdict.ref_total_hidden;
 	snprintf(look->reason, sizeof(look->reason), "%s", verdict.reason);
 	return NULL;
 }
@@ -225,7 +228,7 @@ struct error *session_facts(struct session *session, struct session_look *look,
 	_cleanup_pause_ struct pause *pause = NULL;
 	struct error *error = pause_begin(session->pid, &pause);
 
-	*look = (struct session_look){.stops = 1, .consistent = true};
+	*look = (struct session_look){.stops = 1, .consistent = true, .ref_total = -1};
 	if (error)
 		return error;
 	error = session->target->ops->facts(session->target, ret);

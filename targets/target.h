@@ -40,6 +40,12 @@ struct target_verdict {
 	char reason[160];
 	/** Where, so that damage that stays is told from a bad moment; 0 when it has no place. */
 	addr_t at;
+	/** The runtime's own sum of all reference counts at that moment (debug builds; -1 elsewhere),
+	 *  the part of it that belongs to objects on no heap, which are not reported, and the part
+	 *  that the reference counts of objects leave out on purpose. */
+	int64_t ref_total;
+	int64_t ref_total_static;
+	int64_t ref_total_hidden;
 };
 
 /** How much a walk spends on a moment that does not look consistent. */
@@ -76,7 +82,7 @@ struct target_facts {
 	/** Objects in gc.garbage, and frozen by gc.freeze(). */
 	int64_t garbage_count;
 	int64_t frozen_count;
-	/** The runtime's own sum of reference counts, debug builds only. */
+	/** The runtime's own sum of reference counts; -1 but for debug builds. */
 	int64_t ref_total;
 };
 

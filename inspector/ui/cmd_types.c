@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/text.h"
 
 enum types_option { TYPES_SORT, TYPES_FILTER };
 
@@ -178,6 +179,46 @@ static struct error *types_report(struct report *report, const struct census_row
 	return report_object(report, "total", types_columns + 1, TYPES_COLUMNS - 1, cells + 1);
 }
 
+/*
+ * A debug build keeps a sum of its own (sys.gettotalrefcount()). It differs from that of the census,
+ * which has the heap alone, by the references to objects in the program's data.
+ */
+static struct error *types_report_ref_total(struct report *report, const struct session_look *look,
+					    const struct census *census)
+{
+	static const struct report_column columns[] = {
+		{.key = "ref_total", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
+		{.key = "ref_total_static", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
+		{.key = "ref_total_hidden", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
+	};
+	const struct report_cell cells[] = {
+		{.number = look->ref_total},
+		{.number = look->ref_total_static},
+		{.number = look->ref_total_hidden},
+	};
+	char total[HUMAN_CHARS], heap[HUMAN_CHARS], elsewhere[HUMAN_CHARS], hidden[HUMAN_CHARS],
+		rest[HUMAN_CHARS];
+	int64_t heap_refs = (int64_t)census->total.refs;
+
+	if (look->ref_total < 0)
+		return NULL;
+	struct error *error = report_object(report, NULL, columns, ARRAY_COUNT(columns), cells);
+	if (error)
+		return error;
+	return report_note(
+		report,
+		"the interpreter's own total of references (_Py_RefTotal) is %s: %s to "
+		"objects on the heap, %s to objects that are part of the program (None, "
+		"static types, small numbers), %s of the table of interned strings, which "
+		"their counts leave out, and %s not accounted for",
+		human_count(look->ref_total, total), human_count(heap_refs, heap),
+		human_count(look->ref_total_static, elsewhere),
+		human_count(look->ref_total_hidden, hidden),
+		human_count(look->ref_total - heap_refs - look->ref_total_static -
+				    look->ref_total_hidden,
+			    rest));
+}
+
 static struct error *types_run(struct command_context *context)
 {
 	_cleanup_census_ struct census census = {0};
@@ -196,6 +237,8 @@ static struct error *types_run(struct command_context *context)
 	if (!error)
 		error = types_report(context->report, rows, count,
 				     arguments_limit(context->arguments));
+	if (!error)
+		error = types_report_ref_total(context->report, &look, &census);
 	return error;
 }
 

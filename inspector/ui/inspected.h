@@ -24,6 +24,11 @@ struct session_look {
 	/** 1 when the first moment was a consistent one. */
 	unsigned stops;
 	bool consistent;
+	/** The runtime's own sum of all reference counts at that moment, -1 when it keeps none, and
+	 *  its parts that are in no object's row (struct target_verdict). A census alone fills these. */
+	int64_t ref_total;
+	int64_t ref_total_static;
+	int64_t ref_total_hidden;
 	/** Why the last stop was not consistent; "" otherwise. */
 	char reason[160];
 };

@@ -206,12 +206,22 @@ static struct error *report_text_members(struct report_text *text,
 	return NULL;
 }
 
+static bool report_text_is_for_people(const struct report_column *columns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (columns[i].reader != REPORT_FOR_PROGRAMS)
+			return true;
+	return false;
+}
+
 static struct error *report_text_object(struct report *report, const char *key,
 					const struct report_column *columns, size_t count,
 					const struct report_cell *cells)
 {
 	struct report_text *text = (struct report_text *)report;
 
+	if (!report_text_is_for_people(columns, count))
+		return NULL;
 	if (text_table_fits(&text->table, columns, count))
 		return text_table_add_total(&text->table, key, columns, count, cells);
 	struct error *error = report_text_flush_table(text);

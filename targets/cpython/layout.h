@@ -194,6 +194,7 @@ struct py_field {
 	X(finalizing, "_Py_Finalizing", NULL) \
 	X(initialized, "initialized", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \
+	X(interned, "interned", NULL) \
 	X(type_type, "PyType_Type", NULL) \
 	X(odict_type, "PyODict_Type", NULL) \
 	X(set_type, "PySet_Type", NULL) \

@@ -318,8 +318,8 @@ static int64_t runtime_frozen_count(const struct py_layout *layout, struct mem_w
 	return count;
 }
 
-static int64_t runtime_ref_total(const struct py_layout *layout, struct mem_window *window,
-				 const struct py_interpreters *interpreters)
+int64_t py_runtime_ref_total(const struct py_layout *layout, struct mem_window *window,
+			     const struct py_interpreters *interpreters)
 {
 	int64_t total = -1;
 
@@ -329,6 +329,14 @@ static int64_t runtime_ref_total(const struct py_layout *layout, struct mem_wind
 		total = (total < 0 ? 0 : total) +
 			runtime_int(window, interpreters->at[i], layout->f.interp_reftotal);
 	return total;
+}
+
+int64_t py_runtime_hidden_refs(const struct py_layout *layout, struct mem_window *window)
+{
+	addr_t dict_at =
+		layout->var.interned ? mem_window_word(window, layout->var.interned, 0) : 0;
+
+	return 2 * runtime_int(window, dict_at, layout->f.dict_used);
 }
 
 struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window *window,
@@ -358,6 +366,6 @@ struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window
 	}
 	ret->garbage_count = runtime_list_length(layout, window, gc.garbage_at);
 	ret->frozen_count = runtime_frozen_count(layout, window, &gc);
-	ret->ref_total = runtime_ref_total(layout, window, &interpreters);
+	ret->ref_total = py_runtime_ref_total(layout, window, &interpreters);
 	return mem_window_take_error(window);
 }

@@ -69,6 +69,14 @@ MUST_USE struct error *py_gc_state_read(const struct py_layout *layout, struct m
 					const struct py_interpreters *interpreters,
 					struct py_gc_state *ret);
 
+/** The runtime's own sum of all reference counts; -1 when this build keeps none. */
+int64_t py_runtime_ref_total(const struct py_layout *layout, struct mem_window *window,
+			     const struct py_interpreters *interpreters);
+
+/** References that the runtime's own sum has and no object's count: the table of interned strings
+ *  holds each of them twice, as key and value, and takes that back from its count. */
+int64_t py_runtime_hidden_refs(const struct py_layout *layout, struct mem_window *window);
+
 /** Fills all of @a ret; the caller frees it with target_facts_deinit(). */
 MUST_USE struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window *window,
 					struct target_facts *ret);

@@ -37,6 +37,7 @@ struct error *py_scan_create(const struct py_layout *layout, struct py_types *ty
 		return error_no_memory();
 	scan->layout = layout;
 	scan->types = types;
+	scan->object_header_bytes = layout->f.object_type.offset + layout->f.object_type.size;
 	scan->presizes[scan->presize_count++] = 0;
 	scan->presizes[scan->presize_count++] = layout->size.gc_head;
 	if (layout->preheader_flags) {
@@ -251,12 +252,10 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_bytes, addr_t at,
 		   size_t bytes, bool looks_freed)
 {
-	enum { OBJECT_HEADER_BYTES = 16 };
-
-	if (data_bytes < OBJECT_HEADER_BYTES || scan->error)
+	if (data_bytes < DEBUG_HEADER_BYTES || scan->error)
 		return;
 	// What is too large for a pool comes from malloc under hooks of its own: two headers then.
-	for (int depth = 0; depth < 2 && data_bytes >= OBJECT_HEADER_BYTES; depth++) {
+	for (int depth = 0; depth < 2 && data_bytes >= DEBUG_HEADER_BYTES; depth++) {
 		uint64_t second = scan_word(data + 8);
 		if (second >> 8 != DEBUG_FORBIDDEN_FD && second >> 8 != DEBUG_FORBIDDEN_FB)
 			break;
@@ -275,7 +274,7 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
 	if (bytes > data_bytes && data_bytes < SCAN_DATA_BYTES_ENOUGH)
 		bytes = data_bytes;
 	for (uint32_t i = looks_freed ? 1 : 0; i < scan->presize_count; i++)
-		if (scan->presizes[i] + OBJECT_HEADER_BYTES <= bytes &&
+		if (scan->presizes[i] + scan->object_header_bytes <= bytes &&
 		    scan_try(scan, data, at, bytes, scan->presizes[i]))
 			return;
 }

@@ -63,6 +63,8 @@ struct py_scan {
 	/** The first failure; later blocks are passed over. */
 	struct error *error;
 
+	/** How far the fields reach that every object has. */
+	uint32_t object_header_bytes;
 	/** Where an object can stand in a block. */
 	uint32_t presizes[4];
 	uint32_t presize_count;

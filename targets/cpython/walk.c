@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "targets/cpython/pass.h"
 #include "targets/cpython/runtime.h"
+#include "targets/cpython/statics.h"
 
 /** Passes that leave out strays, beyond the first. */
 enum { MARKS_ROUNDS_MAX = 3 };
@@ -28,6 +29,7 @@ struct walk {
 	struct py_interpreters interpreters;
 	struct py_gc_state gc;
 	struct py_arenas arenas;
+	struct maps maps;
 	struct malloc_regions regions;
 	struct py_marks *marks;
 	struct addr_map frozen;
@@ -172,7 +174,6 @@ static struct error *walk_thorough(struct walk *walk)
 
 static struct error *walk_find_memory(struct walk *walk)
 {
-	_cleanup_maps_ struct maps maps = {0};
 	struct error *error =
 		py_arenas_read(walk->layout, walk->window, &walk->interpreters, &walk->arenas);
 	_cleanup_free_ struct malloc_excluded *excluded = NULL;
@@ -185,11 +186,11 @@ static struct error *walk_find_memory(struct walk *walk)
 	for (size_t i = 0; i < walk->arenas.count; i++)
 		excluded[i] = (struct malloc_excluded){walk->arenas.list[i].address,
 						       walk->arenas.list[i].end};
-	error = mem_source_maps(walk->context->source, &maps);
-	if (!error && maps.count)
-		walk->pass.lowest_address = maps.list[0].start;
+	error = mem_source_maps(walk->context->source, &walk->maps);
+	if (!error && walk->maps.count)
+		walk->pass.lowest_address = walk->maps.list[0].start;
 	if (!error)
-		error = malloc_regions_find(walk->context->source, &maps, excluded,
+		error = malloc_regions_find(walk->context->source, &walk->maps, excluded,
 					    walk->arenas.count, &walk->regions);
 	return error;
 }
@@ -255,6 +256,23 @@ static struct error *walk_read_state(struct walk *walk)
 	return error ? error : walk_find_frozen(walk);
 }
 
+static struct error *walk_ref_total(struct walk *walk, struct target_verdict *verdict)
+{
+	struct py_scan *scan;
+
+	verdict->ref_total = py_runtime_ref_total(walk->layout, walk->window, &walk->interpreters);
+	if (verdict->ref_total < 0)
+		return NULL;
+	verdict->ref_total_hidden = py_runtime_hidden_refs(walk->layout, walk->window);
+	struct error *error = py_pass_create_scan(&walk->pass, PY_SCAN_REPORT, &scan);
+	if (error)
+		return error;
+	error = py_statics_refs(scan, walk->context->source, &walk->maps,
+				&verdict->ref_total_static);
+	py_scan_destroy(scan);
+	return error;
+}
+
 static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 {
 	struct error *error;
@@ -268,6 +286,8 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 	} else {
 		error = walk_thorough(walk);
 	}
+	if (!error)
+		error = walk_ref_total(walk, walk->pass.verdict);
 	if (!error && walk->context->foreign_malloc) {
 		char text[160];
 		snprintf(text, sizeof(text),
@@ -315,7 +335,7 @@ struct error *py_walk(const struct py_walk_context *context, struct heap_sink *s
 		.pass.verdict = ret,
 	};
 
-	*ret = (struct target_verdict){.consistent = true};
+	*ret = (struct target_verdict){.consistent = true, .ref_total = -1};
 	pthread_mutex_init(&walk.pass.lock, NULL);
 	struct error *error = mem_window_create(context->source, &walk.window);
 	if (!error)
@@ -327,6 +347,7 @@ struct error *py_walk(const struct py_walk_context *context, struct heap_sink *s
 	addr_map_deinit(&walk.frozen);
 	free(walk.chased);
 	malloc_regions_deinit(&walk.regions);
+	maps_deinit(&walk.maps);
 	py_arenas_deinit(&walk.arenas);
 	py_gc_state_deinit(&walk.gc);
 	py_interpreters_deinit(&walk.interpreters);

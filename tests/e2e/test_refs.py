@@ -58,3 +58,12 @@ def test_a_release_build_keeps_no_total(debian_python, start, leakinspect):
     target = start("references.py", debian_python)
     assert leakinspect("info", target.pid).get("ref_total") is None
     assert leakinspect("types", target.pid)["total"]["refs"] > 0
+
+
+def test_how_a_debug_builds_total_differs_is_explained(debug_python, start, leakinspect):
+    target = start("library_code.py", debug_python, args=["--no-unittests"])
+    report = leakinspect("types", target.pid)
+    told = (report["total"]["refs"] + report["ref_total_static"] + report["ref_total_hidden"])
+    # What is left is told, and is little.
+    assert abs(report["ref_total"] - told) < report["ref_total"] * 0.05
+    assert any("_Py_RefTotal" in note for note in report["notes"])
