@@ -6,6 +6,13 @@ import pytest
 from support.reports import checked_rows, mismatches, rows
 
 
+# Their __sizeof__() adds memory of C behind them (buffers, children, descriptions of C types), which
+# is no object's; the report has their own size.
+MORE_THAN_THEMSELVES = (
+    "_io.Buffered", "_io.BytesIO", "_struct.Struct", "xml.etree.ElementTree.Element",
+    "StgDict", "_ctypes.", "ctypes._endian.")
+
+
 def counts_of(census):
     return {name: count for name, (count, _) in census.items()}
 
@@ -35,7 +42,8 @@ def test_size_is_the_sum_of_getsizeof_for_every_type_that_is_always_tracked(
     always = {name for name, row in found.items() if row["count"] == row["tracked"]}
     # Where __sizeof__ is code of Python the program asked nothing, and says null.
     expected = {name: size for name, (_, size) in truth.items()
-                if name in always and size is not None}
+                if name in always and size is not None
+                and not name.startswith(MORE_THAN_THEMSELVES)}
     assert {"list", "set", "collections.deque"} <= set(expected)
     got = {name: found[name]["size"] for name in expected}
     assert mismatches(expected, got) == {}

@@ -313,6 +313,8 @@ def container_subclasses():
 
 
 def value_subclasses():
+    yield Integer(0)
+    yield Integer(-1)
     for power in range(0, 300, 7):
         yield Integer(2 ** min(power, 62))
         yield Float(power)
