@@ -22,10 +22,11 @@ class Cell(object):
 
 cells = [Cell(number) for number in range(POPULATION)]
 beats = [0] * (THREADS + BREEDERS)
+ended = threading.Event()
 
 
 def beat(index):
-    while True:
+    while not ended.is_set():
         time.sleep(0.02)
         beats[index] += 1
 
@@ -36,7 +37,7 @@ def live_briefly(index):
 
 
 def breed(index):
-    while True:
+    while not ended.is_set():
         thread = threading.Thread(target=live_briefly, args=(index,))
         thread.start()
         thread.join()
@@ -49,8 +50,13 @@ def digest(seed):
     return work.hexdigest()
 
 
-for each in range(THREADS + BREEDERS):
-    thread = threading.Thread(target=beat if each < THREADS else breed, args=(each,))
-    thread.daemon = True
-    thread.start()
+hearts = [threading.Thread(target=beat if each < THREADS else breed, args=(each,))
+          for each in range(THREADS + BREEDERS)]
+for each in hearts:
+    each.daemon = True
+    each.start()
 conversation.serve({"beats": lambda: json.dumps(beats), "digest": digest}, collector=True)
+# Threads that still start others while the interpreter ends may crash it.
+ended.set()
+for each in hearts:
+    each.join()
