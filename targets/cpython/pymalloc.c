@@ -9,6 +9,8 @@
 enum {
 	/** Arenas are 256 KiB at least: this many are 16 TiB. */
 	ARENAS_MAX = 1 << 26,
+	/** Sixteen times what they are today. */
+	ARENA_BYTES_MAX = 16 << 20,
 	/** Pools looked at to learn their size. */
 	GEOMETRY_SAMPLES = 64,
 	POOL_BYTES_MAX = 1 << 16,
@@ -50,6 +52,11 @@ static struct error *arenas_add(const struct py_layout *layout, struct mem_windo
 		// An arena_object without an arena is on a list of spare ones.
 		if (!address || carved_end <= address)
 			continue;
+		if (carved_end - address > ARENA_BYTES_MAX)
+			return error_create(ERROR_FAILED,
+					    "pymalloc's arena at 0x%llx claims %llu bytes",
+					    (unsigned long long)address,
+					    (unsigned long long)(carved_end - address));
 		struct error *error = array_reserve(&arenas->list, &arenas->capacity,
 						    arenas->count + 1, sizeof(*arenas->list));
 		if (error)
@@ -60,20 +67,17 @@ static struct error *arenas_add(const struct py_layout *layout, struct mem_windo
 	return NULL;
 }
 
-static uint64_t arenas_word(struct mem_window *window, addr_t at, struct py_field field)
+// Adds the arenas of which an array's address stands at @a array_at, their number at @a count_at.
+static struct error *arenas_add_array(const struct py_layout *layout, struct mem_window *window,
+				      addr_t array_at, addr_t count_at, struct py_arenas *arenas)
 {
-	uint64_t word = 0;
+	addr_t array;
+	uint32_t count;
 
-	if (!mem_window_read(window, at + field.offset, &word, field.size < 8 ? field.size : 8))
-		return 0;
-	return word;
-}
-
-static struct error *arenas_add_state(const struct py_layout *layout, struct mem_window *window,
-				      addr_t state_at, struct py_arenas *arenas)
-{
-	return arenas_add(layout, window, arenas_word(window, state_at, layout->f.obmalloc_arenas),
-			  arenas_word(window, state_at, layout->f.obmalloc_maxarenas), arenas);
+	if (!mem_window_read(window, array_at, &array, sizeof(array)) ||
+	    !mem_window_read(window, count_at, &count, sizeof(count)))
+		return error_create_fault(array_at, "cannot read where pymalloc's arenas are");
+	return arenas_add(layout, window, array, count, arenas);
 }
 
 /*
@@ -89,7 +93,9 @@ static struct error *arenas_add_interpreters(const struct py_layout *layout,
 		addr_t state_at = interpreters->at[i] + layout->f.interp_obmalloc.offset;
 		bool seen = false;
 		if (layout->f.interp_obmalloc.is_pointer) {
-			state_at = mem_window_word(window, state_at, 0);
+			if (!mem_window_read(window, state_at, &state_at, sizeof(state_at)))
+				return error_create_fault(state_at,
+							  "cannot read where pymalloc's state is");
 			for (size_t j = 0; j < i && !seen; j++)
 				seen = mem_window_word(window,
 						       interpreters->at[j] +
@@ -98,7 +104,9 @@ static struct error *arenas_add_interpreters(const struct py_layout *layout,
 		}
 		if (!state_at || seen)
 			continue;
-		struct error *error = arenas_add_state(layout, window, state_at, arenas);
+		struct error *error = arenas_add_array(
+			layout, window, state_at + layout->f.obmalloc_arenas.offset,
+			state_at + layout->f.obmalloc_maxarenas.offset, arenas);
 		if (error)
 			return error;
 	}
@@ -150,17 +158,16 @@ static void arenas_learn_geometry(const struct py_layout *layout, struct mem_win
 			(uint32_t)align_up(layout->size.pool_header, arenas->alignment_bytes);
 }
 
-struct error *py_arenas_read(const struct py_layout *layout, struct mem_window *window,
-			     const struct py_interpreters *interpreters, struct py_arenas *ret)
+static struct error *arenas_read(const struct py_layout *layout, struct mem_window *window,
+				 const struct py_interpreters *interpreters, struct py_arenas *ret)
 {
 	struct error *error = NULL;
 
 	if (layout->f.interp_obmalloc.present && layout->f.obmalloc_arenas.present)
 		error = arenas_add_interpreters(layout, window, interpreters, ret);
 	else if (layout->var.arenas && layout->var.maxarenas)
-		error = arenas_add(layout, window, mem_window_word(window, layout->var.arenas, 0),
-				   mem_window_word(window, layout->var.maxarenas, 0) & UINT32_MAX,
-				   ret);
+		error = arenas_add_array(layout, window, layout->var.arenas, layout->var.maxarenas,
+					 ret);
 	if (error)
 		return error;
 	if (ret->count == 0)
@@ -178,7 +185,19 @@ struct error *py_arenas_read(const struct py_layout *layout, struct mem_window *
 		// Whole pools only.
 		arena->end -= (arena->end - arena->first_pool) % ret->pool_bytes;
 	}
-	return mem_window_take_error(window);
+	return NULL;
+}
+
+struct error *py_arenas_read(const struct py_layout *layout, struct mem_window *window,
+			     const struct py_interpreters *interpreters, struct py_arenas *ret)
+{
+	struct error *error = arenas_read(layout, window, interpreters, ret);
+	struct error *cause = mem_window_take_error(window);
+
+	// That the process has ended is why its arenas look wrong.
+	if (cause)
+		error_destroy(error);
+	return cause ? cause : error;
 }
 
 // Marks what hangs on the pool's free list. False when the list leaves its pool or bites its tail.

@@ -76,17 +76,27 @@ void py_interpreters_deinit(struct py_interpreters *interpreters)
 	*interpreters = (struct py_interpreters){0};
 }
 
+// Where the first interpreter is; 0 when there is none yet.
+static bool runtime_first_interpreter(const struct py_layout *layout, struct mem_window *window,
+				      addr_t *ret)
+{
+	*ret = 0;
+	if (layout->f.runtime_interpreters.present)
+		return mem_window_read(window,
+				       layout->var.runtime + layout->f.runtime_interpreters.offset,
+				       ret, sizeof(*ret));
+	return !layout->var.interp_head ||
+	       mem_window_read(window, layout->var.interp_head, ret, sizeof(*ret));
+}
+
 struct error *py_interpreters_read(const struct py_layout *layout, struct mem_window *window,
 				   struct py_interpreters *ret)
 {
 	size_t capacity = 0;
-	addr_t at = 0;
+	addr_t at;
+	bool readable = runtime_first_interpreter(layout, window, &at);
 
-	if (layout->f.runtime_interpreters.present)
-		at = runtime_field(window, layout->var.runtime, layout->f.runtime_interpreters);
-	else if (layout->var.interp_head)
-		at = mem_window_word(window, layout->var.interp_head, 0);
-	while (at) {
+	while (readable && at) {
 		if (ret->count == PY_INTERPRETERS_MAX)
 			return error_create(ERROR_FAILED,
 					    "the list of interpreters does not end after %d: it is "
@@ -98,9 +108,13 @@ struct error *py_interpreters_read(const struct py_layout *layout, struct mem_wi
 		if (error)
 			return error;
 		ret->at[ret->count++] = at;
-		at = runtime_field(window, at, layout->f.interp_next);
+		readable =
+			mem_window_read(window, at + layout->f.interp_next.offset, &at, sizeof(at));
 	}
-	return mem_window_take_error(window);
+	struct error *error = mem_window_take_error(window);
+	if (!error && !readable)
+		error = error_create_fault(at, "cannot read the list of interpreters");
+	return error;
 }
 
 static bool runtime_is_finalizing(const struct py_layout *layout, struct mem_window *window)

@@ -116,7 +116,10 @@ static struct error *walk_report_chased(struct walk *walk)
 		return error;
 	scan->sink = walk->sink;
 	for (size_t i = 0; i < walk->chased_count; i++)
-		py_scan_tracked_at(scan, walk->chased[i]);
+		if (!py_scan_tracked_at(scan, walk->chased[i]))
+			py_scan_problem(scan, HEAP_PROBLEM_UNREADABLE, walk->chased[i],
+					"the tracked object at 0x%" PRIx64 " cannot be read again",
+					walk->chased[i]);
 	error = py_scan_finish(scan);
 	py_scan_destroy(scan);
 	return error;
@@ -215,6 +218,10 @@ static struct error *walk_find_frozen(struct walk *walk)
 		const struct py_gc_list *list = &walk->gc.lists[i];
 		addr_t at = list->next & ~PY_LINK_FLAGS;
 		while (list->permanent && !error && at && at != list->head_at) {
+			uint32_t known;
+			// A loop past its head; that the list is torn is for the sums, too.
+			if (addr_map_get(&walk->frozen, at, &known))
+				break;
 			if (walk->frozen.count == FROZEN_MAX)
 				return walk_problem(walk, at,
 						    "more than a million objects are frozen: which "
