@@ -63,21 +63,20 @@ def test_a_look_at_threads_that_allocate_free_and_collect_is_right_every_time(
                                if row["tracked"]}) == {}
 
 
-def test_a_collection_that_takes_seconds_ends_with_what_is_known_or_with_the_truth(
+def test_a_program_that_does_nothing_but_collect_is_told_right_or_told_not_to_be(
         debian_python, start, leakinspect):
-    """More of the time in the collector than out of it."""
+    """Almost every stop falls into a collection."""
     target = start("always_collecting.py", debian_python)
-    for _ in range(20):
-        done = leakinspect.run("types", "--json", target.pid, timeout=60)
-        assert done.returncode == 0, done.stderr
+    for _ in range(5):
         report = leakinspect("types", target.pid, timeout=60)
         state = report["target"]
         assert state["stops"] >= 1
         if state["consistent"]:
-            found = rows(report)
-            assert found["__main__.Anchor"]["tracked"] == 100000
+            assert rows(report)["__main__.Anchor"]["tracked"] == 100000
         else:
             # Not quietly: the reason stands in the report.
             assert state["inconsistency"]
     assert target.status("TracerPid") == "0"
     target.ask("stop", timeout=60)
+    # And when it stops collecting, there is no excuse.
+    assert rows(leakinspect("types", target.pid))["__main__.Anchor"]["tracked"] == 100000
