@@ -46,6 +46,7 @@ endif
 SOURCES  := $(sort $(wildcard inspector/*.c inspector/*/*.c targets/*.c targets/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY  := $(filter-out $(BUILD)/inspector/main.o,$(OBJECTS))
+ARCHIVE  := $(BUILD)/libleakinspect.a
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/test_*.c)))
 UNIT_SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/support/*.c)))
 DEMO     := $(BUILD)/demo/leak_demo.o
@@ -56,14 +57,19 @@ export LEAKINSPECT ?= $(CURDIR)/$(BUILD)/leakinspect
 .PHONY: all
 all: $(BUILD)/leakinspect ## builds leakinspect (the default)
 
-$(BUILD)/leakinspect: $(OBJECTS)
+$(BUILD)/leakinspect: $(BUILD)/inspector/main.o $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# Anew each time: ar would keep the objects of files that are gone.
+$(ARCHIVE): $(LIBRARY)
+	@rm -f $@
+	$(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(CPPFLAGS) $(CFLAGS) $(WARNINGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SUPPORT) $(LIBRARY)
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(UNIT_SUPPORT) $(ARCHIVE)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 $(BUILD)/tests/%.o: CPPFLAGS += -Itests
