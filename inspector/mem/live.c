@@ -55,7 +55,8 @@ static struct error *live_check(const struct live *live)
 	struct error *error = process_status_read(live->pid, &status);
 	if (error)
 		return error;
-	if (process_state_is_dead(status.state))
+	// One that is ending has no memory for a while before it is dead.
+	if (process_state_is_dead(status.state) || status.vss_bytes == 0)
 		return error_create(ERROR_GONE, "process %d (%s) has ended", live->pid,
 				    status.comm);
 	return error_create(ERROR_GONE,

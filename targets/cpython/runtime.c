@@ -143,11 +143,14 @@ struct error *py_runtime_version(const struct py_layout *layout, struct mem_wind
 	addr_t sys_at = runtime_field(window, main_at, layout->f.interp_sysdict);
 	addr_t version_at = py_dict_find(layout, window, sys_at, "version");
 	// "3.11.2 (main, ...) [GCC ...]"
-	if (!version_at || !py_string_read(layout, window, version_at, text, sizeof(text)))
-		return error_create(
-			ERROR_UNSUPPORTED,
-			"this Python is not initialised yet, or is no longer; wait until "
-			"it runs and attach again");
+	if (!version_at || !py_string_read(layout, window, version_at, text, sizeof(text))) {
+		// Unless it is the process that is no longer.
+		error = mem_window_take_error(window);
+		return error ? error
+			     : error_create(ERROR_UNSUPPORTED,
+					    "this Python is not initialised yet, or is no longer; "
+					    "wait until it runs and attach again");
+	}
 	snprintf(into, bytes, "%.*s", (int)strcspn(text, " "), text);
 	return mem_window_take_error(window);
 }
