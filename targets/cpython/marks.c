@@ -191,7 +191,12 @@ void py_marks_add(struct py_marks *marks, addr_t head_at, addr_t next, addr_t pr
 
 void py_marks_add_list(struct py_marks *marks, addr_t head_at, addr_t next, addr_t prev)
 {
-	marks_set_outside(marks, head_at, MARK_LIST);
+	uint64_t bit;
+	size_t word;
+
+	// Until 3.10 the interpreter's state, and the heads in it, come from malloc: inside a range.
+	if (!marks_locate(marks, head_at, &word, &bit))
+		marks_set_outside(marks, head_at, MARK_LIST);
 	py_marks_add(marks, head_at, next, prev);
 }
 

@@ -278,6 +278,17 @@ static void no_ranges_at_all_are_fine(void **state)
 	assert_whole(marks, 0);
 }
 
+static void a_generation_inside_a_range_closes_its_list(void **state)
+{
+	_cleanup_marks_ struct py_marks *marks = new_marks();
+	addr_t head_at = RANGE_AT + 1024, object_at = SECOND_AT + 64;
+
+	py_marks_add_list(marks, head_at, object_at, object_at);
+	py_marks_add(marks, object_at, head_at, head_at);
+	assert_whole(marks, 0);
+	assert_true(py_marks_is_member(marks, object_at));
+}
+
 static void another_round_leaves_out_who_was_a_stray(void **state)
 {
 	_cleanup_marks_ struct py_marks *marks = new_marks();
@@ -319,6 +330,7 @@ int main(void)
 		cmocka_unit_test(neighbouring_ranges_become_one),
 		cmocka_unit_test(ranges_that_take_too_much_memory_are_refused_with_how_much),
 		cmocka_unit_test(no_ranges_at_all_are_fine),
+		cmocka_unit_test(a_generation_inside_a_range_closes_its_list),
 		cmocka_unit_test(another_round_leaves_out_who_was_a_stray),
 	};
 
