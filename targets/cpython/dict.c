@@ -93,11 +93,16 @@ void py_dict_begin(const struct py_layout *layout, struct mem_window *window, ad
 bool py_dict_next(struct py_dict_cursor *cursor, addr_t *ret_key, addr_t *ret_value)
 {
 	while (cursor->left > 0) {
-		addr_t entry_at = cursor->entry_at;
-		addr_t key = mem_window_word(cursor->window, entry_at + cursor->key_offset, 0);
+		addr_t entry_at = cursor->entry_at, key, value;
 		addr_t value_at =
 			cursor->value_at ? cursor->value_at : entry_at + cursor->value_offset;
-		addr_t value = mem_window_word(cursor->window, value_at, 0);
+		// Behind the end of what can be read there are no entries, whatever their number.
+		if (!mem_window_read(cursor->window, entry_at + cursor->key_offset, &key,
+				     sizeof(key)) ||
+		    !mem_window_read(cursor->window, value_at, &value, sizeof(value))) {
+			cursor->left = 0;
+			return false;
+		}
 		cursor->left--;
 		cursor->entry_at += cursor->stride;
 		if (cursor->value_at)
@@ -120,6 +125,8 @@ addr_t py_dict_find(const struct py_layout *layout, struct mem_window *window, a
 	if (!dict_at)
 		return 0;
 	py_dict_begin(layout, window, dict_at, &cursor);
+	if (cursor.left > PY_DICT_FIND_MAX)
+		cursor.left = PY_DICT_FIND_MAX;
 	while (py_dict_next(&cursor, &key_at, &value_at))
 		if (py_string_equals(layout, window, key_at, key))
 			return value_at;

@@ -14,6 +14,9 @@
 /** More entries than any real dict has; a walk of a corrupt one ends here. */
 static const uint64_t PY_DICT_ENTRIES_MAX = 1ULL << 32;
 
+/** Entries that a search looks at: far more than a class or a module has. */
+enum { PY_DICT_FIND_MAX = 1 << 20 };
+
 struct py_dict_cursor {
 	const struct py_layout *layout;
 	struct mem_window *window;
@@ -30,10 +33,12 @@ struct py_dict_cursor {
 void py_dict_begin(const struct py_layout *layout, struct mem_window *window, addr_t dict_at,
 		   struct py_dict_cursor *ret);
 
-/** The next key and value, both addresses of objects; false at the end. Empty slots are skipped. */
+/** The next key and value, both addresses of objects; false at the end, or where an entry
+ *  cannot be read. Empty slots are skipped. */
 bool py_dict_next(struct py_dict_cursor *cursor, addr_t *ret_key, addr_t *ret_value);
 
-/** The value under the string @a key (ASCII), 0 when there is none. Linear: for small dicts. */
+/** The value under the string @a key (ASCII), 0 when there is none. Linear, and at
+ *  most PY_DICT_FIND_MAX entries far: for small dicts. */
 addr_t py_dict_find(const struct py_layout *layout, struct mem_window *window, addr_t dict_at,
 		    const char *key);
 
