@@ -23,6 +23,7 @@ LONG = 1000
 PYTHON3 = sys.version_info[0] > 2
 if PYTHON3:
     long, unicode, unichr, xrange = int, str, chr, range
+TAKEN, PAIR, ALONE, RANGE = [1], (1, 2), frozenset([1]), xrange(5)
 
 
 class Bare(object):
@@ -81,6 +82,12 @@ KINDS = {
     "bare_float": (COUNT, lambda n: BareFloat(0.5)),
     "datetime": (COUNT, lambda n: datetime.datetime(2000, 1, 1 + n % 28)),
     "date": (COUNT, lambda n: datetime.date(2000, 1, 1 + n % 28)),
+    # Tracked and not; in some versions nobody finished their types (PyType_Ready()) before.
+    "list_iterator": (COUNT, lambda n: iter(TAKEN)),
+    "tuple_iterator": (COUNT, lambda n: iter(PAIR)),
+    "dict_iterator": (COUNT, lambda n: iter(kept)),
+    "set_iterator": (COUNT, lambda n: iter(ALONE)),
+    "range_iterator": (COUNT, lambda n: iter(RANGE)),
     "timedelta": (COUNT, lambda n: datetime.timedelta(n, 1)),
     "decimal": (COUNT, lambda n: decimal.Decimal(n)),
 }
