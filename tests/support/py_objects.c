@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Py_TPFLAGS_READY
+enum { FLAG_READY = 1 << 12 };
+
 static addr_t image_c_string(struct py_image *image, const char *text)
 {
 	addr_t at = py_image_alloc_static(image, strlen(text) + 1);
@@ -23,7 +26,7 @@ static void image_fill_type(struct py_image *image, addr_t at, const char *name,
 	py_image_set(image, at, layout->f.type_name, image_c_string(image, name));
 	py_image_set(image, at, layout->f.type_basicsize, basicsize);
 	py_image_set(image, at, layout->f.type_itemsize, itemsize);
-	py_image_set(image, at, layout->f.type_flags, flags | PY_TYPE_READY);
+	py_image_set(image, at, layout->f.type_flags, flags | FLAG_READY);
 	py_image_set(image, at, layout->f.type_base, at == base ? 0 : base);
 }
 
