@@ -326,9 +326,13 @@ static int64_t runtime_frozen_count(const struct py_layout *layout, struct mem_w
 			continue;
 		if (count < 0)
 			count = 0;
+		addr_t seen = 0;
 		for (addr_t at = list->next; at && at != list->head_at; count++) {
-			if ((uint64_t)count == FROZEN_MAX)
+			if ((uint64_t)count == FROZEN_MAX || at == seen)
 				return -1;
+			// A loop comes by one it met at a power of two again (R. P. Brent, 1980).
+			if ((count & (count - 1)) == 0)
+				seen = at;
 			at = runtime_field(window, at, layout->f.gc_next);
 		}
 	}
@@ -384,5 +388,8 @@ struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window
 	ret->garbage_count = runtime_list_length(layout, window, gc.garbage_at);
 	ret->frozen_count = runtime_frozen_count(layout, window, &gc);
 	ret->ref_total = py_runtime_ref_total(layout, window, &interpreters);
-	return mem_window_take_error(window);
+	error = mem_window_take_error(window);
+	if (error)
+		target_facts_deinit(ret);
+	return error;
 }
