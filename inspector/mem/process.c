@@ -197,6 +197,8 @@ struct error *process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count)
 	for (;;) {
 		errno = 0;
 		const struct dirent *entry = readdir(tasks);
+		if (!entry && errno)
+			return gone_error(pid);
 		if (!entry)
 			break;
 		if (!isdigit((unsigned char)entry->d_name[0]))

@@ -51,6 +51,14 @@ static struct error *ended_error(const struct tracees *tracees)
 	return error_create(ERROR_GONE, "process %d has ended", tracees->pid);
 }
 
+static struct error *unlisted_error(const struct tracees *tracees, int reason)
+{
+	// ESRCH also for a moment of an exec: all the same, what was known of it is void.
+	if (reason == ENOENT || reason == ESRCH)
+		return ended_error(tracees);
+	return error_create_os(reason, "cannot list the threads of process %d", tracees->pid);
+}
+
 // PTRACE_O_TRACEEXEC: with exec every address that was known is void, and the threads but one are
 // gone without a word; so let it say a word.
 static struct error *tracee_seize(const struct tracees *tracees, struct tracee *tracee)
@@ -123,10 +131,8 @@ static struct error *tracees_seize_new(struct tracees *tracees, DIR *tasks, bool
 
 		errno = 0;
 		const struct dirent *entry = readdir(tasks);
-		if (!entry && errno == ENOENT)
-			return ended_error(tracees);
 		if (!entry)
-			return NULL;
+			return errno ? unlisted_error(tracees, errno) : NULL;
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		++*ret_seen;
@@ -369,10 +375,8 @@ struct error *tracees_stop(struct tracees *tracees)
 
 	snprintf(path, sizeof(path), "/proc/%d/task", tracees->pid);
 	tasks = opendir(path);
-	if (!tasks && errno == ENOENT)
-		return ended_error(tracees);
 	if (!tasks)
-		return error_create_os(errno, "cannot read %s", path);
+		return unlisted_error(tracees, errno);
 
 	// Seizing does not stop: all the slow work first, then one burst of interrupts.
 	tracees->seize_ns = clock_now_ns();
