@@ -18,12 +18,17 @@
 enum {
 	STOPS_DEFAULT = 64,
 	/** Further stops that find the same damage. */
-	SAME_DAMAGE_MAX = 2,
+	SAME_DAMAGE_MAX = 5,
 };
 
 /** Between two stops the process runs on for a random while, longer each time: a collection that takes
  *  a second must not use up all stops. */
 static const uint64_t WAIT_FIRST_NS = 300 * 1000;
+/** The first wait after a stop that found the same damage as the one before. */
+static const uint64_t WAIT_SAME_NS = 5 * 1000 * 1000;
+/** How long a look waits in all for moments that show themselves as calm, and how often it asks. */
+static const uint64_t CALM_WAIT_MAX_NS = 4000000000U;
+static const uint64_t CALM_POLL_NS = 20 * 1000;
 /** No look is worth more standing still than this; the numbers of the last stop are told then. */
 static const uint64_t PAUSE_TOTAL_MAX_NS = 5000000000U;
 static const uint64_t WAIT_LAST_NS = 100 * 1000 * 1000;
@@ -34,8 +39,6 @@ struct session {
 	struct maps maps;
 	struct target_process process;
 	struct target *target;
-	/** A look before found memory that only a thorough walk tells apart: begin with one. */
-	bool begin_thorough;
 };
 
 void session_close(struct session *session)
@@ -122,15 +125,46 @@ void session_head(const struct session *session, const char *verb, const struct 
 	}
 }
 
-static void session_wait(unsigned stop)
+/** What a look remembers from one stop to the next. */
+struct retries {
+	/** How long the process was waited for to be calm, in all. */
+	uint64_t calm_wait_ns;
+	/** The damage that the last stop found, and how many before it found the same. */
+	addr_t damaged_at;
+	unsigned same_count;
+};
+
+// Lets the process run on for a while, and then until it shows a calm moment, if that comes in time.
+static void session_wait(struct session *session, unsigned stop, struct retries *retries)
 {
 	uint64_t most_ns = WAIT_FIRST_NS << (stop / 4 < 20 ? stop / 4 : 20), random;
 
+	// A thread that lost its processor in the middle of something needs time to get it back.
+	if (retries->same_count)
+		most_ns = WAIT_SAME_NS << retries->same_count;
 	if (most_ns > WAIT_LAST_NS)
 		most_ns = WAIT_LAST_NS;
 	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
 		random = clock_now_ns();
 	clock_sleep_ns(most_ns / 2 + random % (most_ns / 2));
+	uint64_t begin_ns = clock_now_ns(), waited_ns = 0;
+	while (retries->calm_wait_ns + waited_ns < CALM_WAIT_MAX_NS && !interrupt_pending() &&
+	       !session->target->ops->is_calm(session->target)) {
+		clock_sleep_ns(CALM_POLL_NS);
+		waited_ns = clock_now_ns() - begin_ns;
+	}
+	retries->calm_wait_ns += waited_ns;
+}
+
+// Whether another stop can be expected to find a better moment.
+static bool session_may_retry(const struct session_look *look, const struct target_verdict *verdict,
+			      struct retries *retries)
+{
+	bool same = verdict->at && verdict->at == retries->damaged_at;
+
+	retries->same_count = same ? retries->same_count + 1 : 0;
+	retries->damaged_at = verdict->at;
+	return retries->same_count < SAME_DAMAGE_MAX && look->pause_total_ns < PAUSE_TOTAL_MAX_NS;
 }
 
 // One stop and one walk. The sink has what was seen, the verdict whether it agrees with itself.
@@ -151,38 +185,47 @@ static struct error *session_stop_and_walk(struct session *session, struct heap_
 	return error;
 }
 
-static enum target_effort session_effort(const struct session *session, unsigned stop)
+// A process that somebody else stopped (SIGSTOP) stays at its moment, good or bad.
+static bool session_is_stopped(const struct session *session)
 {
-	if (stop + 1 >= session->options.stops_max)
+	struct process_status status;
+	struct error *error = process_status_read(session->pid, &status);
+	bool stopped = !error && (status.state == 'T' || status.state == 't');
+
+	error_destroy(error);
+	return stopped;
+}
+
+static enum target_effort session_effort(const struct session *session, unsigned stop,
+					 const struct retries *retries)
+{
+	if (stop && session_is_stopped(session))
 		return TARGET_EFFORT_LAST;
-	return stop || session->begin_thorough ? TARGET_EFFORT_THOROUGH : TARGET_EFFORT_FIRST;
+	if (stop + 1 >= session->options.stops_max || retries->calm_wait_ns >= CALM_WAIT_MAX_NS)
+		return TARGET_EFFORT_LAST;
+	return stop ? TARGET_EFFORT_THOROUGH : TARGET_EFFORT_FIRST;
 }
 
 static struct error *session_walk(struct session *session, struct heap_sink *sink,
 				  struct session_look *look)
 {
 	struct target_verdict verdict = {0};
-	addr_t damaged_at = 0;
-	unsigned same_count = 0;
+	struct retries retries = {0};
+	enum target_effort effort = TARGET_EFFORT_FIRST;
 
 	*look = (struct session_look){0};
-	for (unsigned stop = 0; stop < session->options.stops_max; stop++) {
-		if (stop)
-			session_wait(stop);
+	for (unsigned stop = 0; effort != TARGET_EFFORT_LAST; stop++) {
+		if (stop && !session_is_stopped(session))
+			session_wait(session, stop, &retries);
 		struct error *error = interrupt_check();
 		if (error)
 			return error;
 		heap_sink_reset(sink);
-		error = session_stop_and_walk(session, sink, session_effort(session, stop), look,
-					      &verdict);
+		effort = session_effort(session, stop, &retries);
+		error = session_stop_and_walk(session, sink, effort, look, &verdict);
 		if (error)
 			return error;
-		if (verdict.consistent)
-			break;
-		// What is broken at the same place whenever one looks will not mend while we wait.
-		same_count = verdict.at && verdict.at == damaged_at ? same_count + 1 : 0;
-		damaged_at = verdict.at;
-		if (same_count == SAME_DAMAGE_MAX || look->pause_total_ns > PAUSE_TOTAL_MAX_NS)
+		if (verdict.consistent || !session_may_retry(look, &verdict, &retries))
 			break;
 	}
 	look->consistent = verdict.consistent;

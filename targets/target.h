@@ -7,7 +7,8 @@
  * needs to know up front in open(), and reports a heap into a sink. It does not stop the process,
  * print, or retry: session.c does.
  *
- * open() runs while the process runs and reads no heap; walk() and facts() run while it is paused.
+ * open() and is_calm() run while the process runs and read no heap; walk() and facts() run while it is
+ * paused.
  */
 
 #include <stdbool.h>
@@ -102,6 +103,11 @@ struct target_ops {
 	 */
 	struct error *(*walk)(struct target *target, struct heap_sink *sink, unsigned thread_count,
 			      enum target_effort effort, struct target_verdict *ret);
+	/**
+	 * Whether a stop right now would have a chance of being a consistent one, as far as the
+	 * running process shows; cheap. True when it cannot tell.
+	 */
+	bool (*is_calm)(struct target *target);
 	struct error *(*facts)(struct target *target, struct target_facts *ret);
 	void (*close)(struct target *target);
 };

@@ -16,6 +16,8 @@ struct cpython {
 	const struct target_process *process;
 	struct py_layout layout;
 	const char *foreign_malloc;
+	/** For looks at the running process. */
+	struct mem_window *window;
 	char version[32];
 };
 
@@ -49,7 +51,10 @@ static struct error *cpython_probe(const struct target_process *process, int *re
 
 static void cpython_close(struct target *target)
 {
-	free(target);
+	struct cpython *cpython = (struct cpython *)target;
+
+	mem_window_destroy(cpython->window);
+	free(cpython);
 }
 
 static struct error *cpython_open(const struct target_process *process, struct target **ret)
@@ -72,6 +77,7 @@ static struct error *cpython_open(const struct target_process *process, struct t
 	if (error)
 		return error;
 	cpython->process = process;
+	cpython->window = take_ptr(window);
 	cpython->foreign_malloc = cpython_foreign_malloc(process->modules);
 	cpython->target = (struct target){
 		.ops = &cpython_target_ops,
@@ -99,6 +105,21 @@ static struct error *cpython_walk(struct target *target, struct heap_sink *sink,
 	return py_walk(&context, sink, effort, ret);
 }
 
+// What is read of a running process may be anything; then the stop will show it.
+static bool cpython_is_calm(struct target *target)
+{
+	struct cpython *cpython = (struct cpython *)target;
+	_cleanup_py_interpreters_ struct py_interpreters interpreters = {0};
+	_cleanup_py_gc_state_ struct py_gc_state gc = {0};
+
+	mem_window_clear(cpython->window);
+	_cleanup_error_ struct error *error =
+		py_interpreters_read(&cpython->layout, cpython->window, &interpreters);
+	if (!error)
+		error = py_gc_state_read(&cpython->layout, cpython->window, &interpreters, &gc);
+	return error || !gc.collecting;
+}
+
 static struct error *cpython_facts(struct target *target, struct target_facts *ret)
 {
 	struct cpython *cpython = (struct cpython *)target;
@@ -113,6 +134,7 @@ const struct target_ops cpython_target_ops = {
 	.probe = cpython_probe,
 	.open = cpython_open,
 	.walk = cpython_walk,
+	.is_calm = cpython_is_calm,
 	.facts = cpython_facts,
 	.close = cpython_close,
 };

@@ -241,7 +241,6 @@ struct py_layout {
 /** Bits of tp_flags that mean the same in every version. */
 enum {
 	PY_TYPE_HEAP = 1 << 9,
-	PY_TYPE_READY = 1 << 12,
 	PY_TYPE_GC = 1 << 14,
 	PY_TYPE_LONG = 1 << 24,
 	PY_TYPE_LIST = 1 << 25,

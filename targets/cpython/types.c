@@ -89,6 +89,14 @@ static bool types_has_metatype(const struct py_types *types, struct mem_window *
 	return false;
 }
 
+static bool types_has_name(struct mem_window *window, addr_t c_name_at)
+{
+	char first;
+
+	// However long it is.
+	return mem_window_read(window, c_name_at, &first, 1) && first;
+}
+
 // Whether @a at or one of its bases is @a wanted (not 0).
 static bool types_derives(const struct py_types *types, struct mem_window *window, addr_t at,
 			  addr_t wanted)
@@ -286,10 +294,13 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 	uint64_t basicsize = py_get(object, layout->f.type_basicsize);
 	uint64_t itemsize = py_get(object, layout->f.type_itemsize);
 	addr_t c_name_at = py_get(object, layout->f.type_name);
-	if (!(flags & PY_TYPE_READY) || py_get(object, layout->f.object_refcnt) == 0 ||
+	// Not all types in use are Py_TPFLAGS_READY: Python 2 has some that nobody asked anything
+	// yet (PyListIter_Type).
+	if (py_get(object, layout->f.object_refcnt) == 0 ||
 	    basicsize < layout->f.object_type.offset + layout->f.object_type.size ||
 	    basicsize > BASICSIZE_MAX || itemsize > ITEMSIZE_MAX ||
-	    !types_has_metatype(types, window, py_get(object, layout->f.object_type)))
+	    !types_has_metatype(types, window, py_get(object, layout->f.object_type)) ||
+	    !types_has_name(window, c_name_at))
 		return NULL;
 	struct py_type seen = {.basicsize = basicsize, .itemsize = itemsize, .flags = flags};
 	seen.shape = types_shape(types, window, at, flags);
