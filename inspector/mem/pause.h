@@ -13,7 +13,8 @@
  *
  * ptrace binds a tracee to the thread that seized it. That is a thread of the pause's own, which
  * ends with the pause: all functions may be called from any thread, and others may read the memory
- * meanwhile.
+ * meanwhile. What they must not do while pause_begin() runs is wait for any child of ours at all
+ * (waitpid(-1)): the kernel would hand them the tracees' events.
  */
 
 #include <stddef.h>

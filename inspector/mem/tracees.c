@@ -31,6 +31,8 @@ enum {
 };
 
 static const uint64_t stop_patience_ns = 3000000000U;
+/** Each wait is within the patience for one thread; this is for all rounds of them. */
+static const uint64_t total_patience_ns = 5000000000U;
 /** How long the others are held for threads in uninterruptible sleep. */
 static const uint64_t blocked_patience_ns = 100000000U;
 /** A thread that stops does so within some microseconds of processor time. */
@@ -348,9 +350,15 @@ static struct error *tracees_stop_rest(struct tracees *tracees, DIR *tasks)
 			error = tracees_await(tracees);
 		}
 		if (!error)
-			error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
+			if (!error)
+				error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
 		if (error)
 			return error;
+		if (clock_now_ns() - tracees->begin_ns > stop_patience_ns)
+			return error_create(ERROR_FAILED,
+					    "process %d starts threads faster than they can be "
+					    "stopped; try again when it is less busy",
+					    tracees->pid);
 	} while (new_count > 0 || (seen != expected && recounts++ < RECOUNTS_MAX));
 	return NULL;
 }
