@@ -350,11 +350,10 @@ static struct error *tracees_stop_rest(struct tracees *tracees, DIR *tasks)
 			error = tracees_await(tracees);
 		}
 		if (!error)
-			if (!error)
-				error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
+			error = tracees_seize_new(tracees, tasks, true, &seen, &new_count);
 		if (error)
 			return error;
-		if (clock_now_ns() - tracees->begin_ns > stop_patience_ns)
+		if (clock_now_ns() - tracees->seize_ns > total_patience_ns)
 			return error_create(ERROR_FAILED,
 					    "process %d starts threads faster than they can be "
 					    "stopped; try again when it is less busy",
