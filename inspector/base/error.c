@@ -70,8 +70,7 @@ struct error *error_create_os(int errnum, const char *format, ...)
 	va_start(args, format);
 	struct error *what = error_from_format(ERROR_FAILED, 0, format, args);
 	va_end(args);
-	struct error *error =
-		error_create(ERROR_FAILED, "%s: %s", what->message, strerror(errnum));
+	struct error *error = error_create(ERROR_FAILED, "%s: %s", what->message, strerror(errnum));
 	error_destroy(what);
 	return error;
 }

@@ -109,7 +109,7 @@ char *scratch_read(const char *path, size_t *ret_bytes)
 	return bytes;
 }
 
-static char *command_format(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static char *command_format(const char *format, va_list args)
 {
 	char *command;
 

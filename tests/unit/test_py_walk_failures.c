@@ -90,6 +90,7 @@ static void whichever_read_fails_no_count_is_partial_without_a_word(void **state
 		for (enum target_effort effort = 0; effort <= TARGET_EFFORT_LAST; effort++) {
 			size_t before = fake_source_read_count(image->fake);
 			_cleanup_outcome_ struct outcome whole = walk(image, effort);
+			assert_null(whole.error);
 			size_t reads = fake_source_read_count(image->fake) - before;
 			assert_null(whole.error);
 			assert_true(reads > 10);
@@ -111,6 +112,7 @@ static void whenever_the_process_ends_the_walk_ends_with_that_error(void **state
 			size_t before = fake_source_read_count(image->fake);
 			_cleanup_outcome_ struct outcome whole = walk(image, effort);
 			size_t reads = fake_source_read_count(image->fake) - before;
+			assert_null(whole.error);
 			for (size_t nth = 1; nth <= reads; nth++) {
 				fake_source_fail_nth(image->fake, nth, ERROR_GONE);
 				_cleanup_outcome_ struct outcome outcome = walk(image, effort);
