@@ -73,13 +73,11 @@ struct py_field {
 	X(keys_indices, false, "_dictkeysobject:dk_indices") \
 	/* From 3.11 a struct of its own; before, a bare array of pointers. */ \
 	X(values_values, false, "_dictvalues:values") \
-	X(values_capacity, false, "_dictvalues:capacity") \
 	X(entry_key, true, "PyDictKeyEntry:me_key|PyDictEntry:me_key") \
 	X(entry_value, true, "PyDictKeyEntry:me_value|PyDictEntry:me_value") \
 	X(unicode_entry_key, false, "PyDictUnicodeEntry:me_key") \
 	X(unicode_entry_value, false, "PyDictUnicodeEntry:me_value") \
 	X(list_allocated, true, "PyListObject:allocated") \
-	X(list_items, true, "PyListObject:ob_item") \
 	X(set_mask, true, "PySetObject:mask") \
 	X(set_table, true, "PySetObject:table") \
 	X(set_smalltable, true, "PySetObject:smalltable") \
@@ -114,7 +112,6 @@ struct py_field {
 	X(pool_count, true, "pool_header:ref.count") \
 	X(pool_freeblock, true, "pool_header:freeblock") \
 	X(pool_szidx, true, "pool_header:szidx") \
-	X(pool_arenaindex, true, "pool_header:arenaindex") \
 	X(pool_nextoffset, true, "pool_header:nextoffset") \
 	X(pool_maxnextoffset, true, "pool_header:maxnextoffset") \
 	X(arena_address, true, "arena_object:address") \
@@ -179,9 +176,7 @@ struct py_field {
 	X(interp_head, "interp_head", "_is") \
 	X(arenas, "arenas", "arena_object") \
 	X(maxarenas, "maxarenas", NULL) \
-	X(obmalloc_main, "obmalloc_state_main", "_obmalloc_state") \
 	X(generations, "generations", "gc_generation") \
-	X(permanent_generation, "permanent_generation", "gc_generation") \
 	X(collecting, "collecting", NULL) \
 	X(gc_enabled, "enabled", NULL) \
 	X(gc_debug, "debug", NULL) \
@@ -192,7 +187,6 @@ struct py_field {
 	X(gil_locked, "gil_locked", NULL) \
 	X(current_tstate, "_PyThreadState_Current", NULL) \
 	X(finalizing, "_Py_Finalizing", NULL) \
-	X(initialized, "initialized", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \
 	X(interned, "interned", NULL) \
 	X(type_type, "PyType_Type", NULL) \
