@@ -231,6 +231,7 @@ static void layout_derive(struct py_layout *layout)
 		layout->preheader_flags |= 1U << 4;
 	if (layout->has_immortals)
 		layout->preheader_flags |= 1U << 3;
+	layout->long_digits_min = layout->f.values_values.present ? 1 : 0;
 	layout->gc_refs_shift = layout->f.gc_refs.present && !layout->is_python2 ? 1 : 0;
 	layout->is_debug = layout->var.ref_total != 0 || layout->f.interp_reftotal.present;
 }

@@ -226,6 +226,8 @@ struct py_layout {
 	uint64_t preheader_flags;
 	/** Python 3 below 3.8 keeps a "finalized" bit below the collector's reference count. */
 	uint32_t gc_refs_shift;
+	/** What int.__sizeof__() counts at least: from 3.11 on room for one digit is always told. */
+	uint32_t long_digits_min;
 	/** Objects can be immortal: their reference count is below 0 as an int32 (PEP 683). */
 	bool has_immortals;
 	bool is_python2;

@@ -144,8 +144,8 @@ static uint64_t size_long(const struct py_layout *layout, const void *object)
 {
 	uint64_t digits = size_long_digits(layout, object);
 
-	if (layout->f.long_tag.present && !digits)
-		digits = 1;
+	if (digits < layout->long_digits_min)
+		digits = layout->long_digits_min;
 	return layout->f.long_digits.offset + digits * layout->size.digit;
 }
 
