@@ -242,7 +242,9 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 	if (type->is_gc)
 		state = scan_link(scan, object - layout->size.gc_head,
 				  at + presize - layout->size.gc_head);
-	if (state == HEAD_NONE)
+	// An array in memory that a tuple of just its size had before fits, too; no list vouches for it.
+	if (state == HEAD_NONE ||
+	    (state == HEAD_UNTRACKED && type->is_gc && scan_refcount_is_doubtful(scan, refcount)))
 		return false;
 	if (scan->mode != PY_SCAN_MARK)
 		scan_emit(scan, type, object, at + presize, refcount, state == HEAD_TRACKED, own);
