@@ -174,7 +174,8 @@ static void numbers_have_their_digits(void **state)
 		addr_t large = make(&given, IMAGE_LONG, field, tagged ? 2 << 3 : 2);
 		addr_t negative = make(&given, IMAGE_LONG, field, tagged ? 2 << 3 | 2 : -2ULL);
 
-		assert_int_equal(size_of(&given, zero), tagged ? 28 : 24);
+		// sys.getsizeof(0): 24 up to 3.10, 28 since.
+		assert_int_equal(size_of(&given, zero), era >= PY_ERA_311 ? 28 : 24);
 		assert_int_equal(size_of(&given, large), 32);
 		assert_int_equal(size_of(&given, negative), 32);
 		// There is always room for one digit.
