@@ -101,11 +101,12 @@ characters = [unichr(n) for n in xrange(256)] + [bytes(bytearray([n])) for n in 
 kept = dict((kind, []) for kind in KINDS)
 
 
-def population():
-    """What is kept, each object once, however often it was met: ({name: count}, {name: tracked})."""
+def population(kinds):
+    """What is kept of them, each object once, however often it was met: ({name: count}, {name:
+    tracked})."""
     counts, tracked, seen = {}, {}, set()
-    for things in kept.values():
-        for thing in things:
+    for kind in kinds:
+        for thing in kept[kind]:
             if id(thing) not in seen:
                 seen.add(id(thing))
                 name = conversation.type_name(type(thing))
@@ -117,9 +118,10 @@ def population():
 def change(work):
     """@a work, with the answer that tells what it changed."""
     def answer(*words):
-        before = population()
+        kinds = words[:1] if words[0] in KINDS else KINDS
+        before = population(kinds)
         work(*words)
-        after = population()
+        after = population(kinds)
         return json.dumps(dict((key, dict(
             (name, new.get(name, 0) - old.get(name, 0)) for name in set(old) | set(new)
             if new.get(name, 0) != old.get(name, 0)))
@@ -169,7 +171,8 @@ answers = {"make": change(make), "free": change(free), "churn": change(churn),
            "kinds": lambda: json.dumps(sorted(KINDS))}
 # The way they are asked, so that nothing is left to be made at the first line.
 for each in sorted(KINDS):
-    answers["make"](each, 50)
+    # So often that what an interpreter notes about code that runs often is noted by now.
+    answers["make"](each, 50 if each.startswith(("enormous", "long_", "huge")) else 1100)
     answers["free"](each, "odd")
     answers["free"](each, "all")
 answers["churn"](0)
