@@ -58,19 +58,32 @@ static struct error *regions_add(struct malloc_regions *regions, enum malloc_reg
 	return NULL;
 }
 
-// heap_info begins with the address of its arena, which stands in this heap, right behind it, or in
-// an earlier heap of the same arena.
-static bool region_is_thread_heap(struct mem_source *source, const struct mapping *mapping)
+/*
+ * heap_info (malloc/arena.c) begins with the address of its arena, which stands in this heap, right
+ * behind it, or in an earlier heap of the same arena; then the heap before, and the bytes in use. Those
+ * end before the mapping does when the heap has shrunk. 0 when the mapping is no such heap.
+ */
+static addr_t region_thread_heap_end(struct mem_source *source, const struct mapping *mapping)
 {
-	addr_t arena_at;
+	struct {
+		addr_t arena_at;
+		addr_t before_at;
+		uint64_t bytes;
+	} info;
 
 	if (mapping->start % THREAD_HEAP_ALIGN != 0)
-		return false;
-	struct error *error = mem_source_read(source, mapping->start, &arena_at, sizeof(arena_at));
+		return 0;
+	struct error *error = mem_source_read(source, mapping->start, &info, sizeof(info));
 	bool readable = !error;
 	error_destroy(error);
-	return readable && arena_at % CHUNK_ALIGN == 0 &&
-	       arena_at % THREAD_HEAP_ALIGN < PAGE_BYTES && arena_at % THREAD_HEAP_ALIGN != 0;
+	if (!readable || info.arena_at % CHUNK_ALIGN != 0 ||
+	    info.arena_at % THREAD_HEAP_ALIGN >= PAGE_BYTES ||
+	    info.arena_at % THREAD_HEAP_ALIGN == 0)
+		return 0;
+	if (info.bytes == 0 || info.bytes % PAGE_BYTES != 0 ||
+	    info.bytes > mapping->end - mapping->start)
+		return mapping->end;
+	return mapping->start + info.bytes;
 }
 
 struct error *malloc_regions_find(struct mem_source *source, const struct maps *maps,
@@ -87,8 +100,9 @@ struct error *malloc_regions_find(struct mem_source *source, const struct maps *
 			    (MAPPING_READ | MAPPING_WRITE) ||
 		    mapping->flags & MAPPING_SHARED || (!is_brk && !mapping_is_anonymous(mapping)))
 			continue;
-		if (is_brk || region_is_thread_heap(source, mapping)) {
-			error = regions_add(ret, MALLOC_REGION_HEAP, mapping->start, mapping->end);
+		addr_t heap_end = is_brk ? mapping->end : region_thread_heap_end(source, mapping);
+		if (heap_end) {
+			error = regions_add(ret, MALLOC_REGION_HEAP, mapping->start, heap_end);
 			if (error)
 				return error;
 			continue;

@@ -208,6 +208,7 @@ struct error *py_pass_create_scan(const struct py_pass *pass, enum py_scan_mode 
 	scan->mode = mode;
 	scan->marks = pass->marks;
 	scan->marks_again = mode == PY_SCAN_MARK && pass->marks_again;
+	scan->maps = pass->maps;
 	scan->lowest_address = pass->lowest_address;
 	scan->collecting = pass->collecting;
 	scan->frozen = pass->frozen;

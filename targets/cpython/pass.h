@@ -32,6 +32,7 @@ struct py_pass {
 	const struct addr_map *frozen;
 	struct heap_sink *sink;
 	unsigned thread_count;
+	const struct maps *maps;
 	addr_t lowest_address;
 	bool collecting;
 	enum py_scan_mode mode;

@@ -200,6 +200,14 @@ static inline bool scan_refcount_is_doubtful(const struct py_scan *scan, uint64_
 	return refcount >= scan->lowest_address && refcount % sizeof(addr_t) == 0;
 }
 
+// Whether it is one of data or of a heap, where objects and the runtime's structs are.
+static bool scan_is_data_address(const struct py_scan *scan, uint64_t value)
+{
+	const struct mapping *mapping = scan->maps ? maps_find(scan->maps, value) : NULL;
+
+	return mapping && mapping->flags & MAPPING_WRITE;
+}
+
 // Whether an object of @a need bytes would have been given a block of @a bytes: allocators round up,
 // and CPython itself leaves room for one item more.
 static inline bool scan_block_fits(const struct py_type *type, uint64_t need, size_t bytes)
@@ -235,16 +243,17 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 		if (own + presize > bytes)
 			own = type->basicsize;
 	}
-	if (scan_refcount_is_doubtful(scan, refcount) &&
-	    !scan_block_fits(type, presize + own, bytes))
+	bool doubtful = scan_refcount_is_doubtful(scan, refcount);
+	if (doubtful && !scan_block_fits(type, presize + own, bytes))
 		return false;
 	enum head_state state = HEAD_UNTRACKED;
 	if (type->is_gc)
 		state = scan_link(scan, object - layout->size.gc_head,
 				  at + presize - layout->size.gc_head);
-	// An array in memory that a tuple of just its size had before fits, too; no list vouches for it.
+	// An array of pointers in memory that an object of just its size had before fits, too, and no
+	// list of the collector's vouches for that one.
 	if (state == HEAD_NONE ||
-	    (state == HEAD_UNTRACKED && type->is_gc && scan_refcount_is_doubtful(scan, refcount)))
+	    (state == HEAD_UNTRACKED && doubtful && scan_is_data_address(scan, refcount)))
 		return false;
 	if (scan->mode != PY_SCAN_MARK)
 		scan_emit(scan, type, object, at + presize, refcount, state == HEAD_TRACKED, own);

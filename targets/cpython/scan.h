@@ -19,6 +19,7 @@
 
 #include "base/addr_map.h"
 #include "heap/sink.h"
+#include "mem/maps.h"
 #include "mem/window.h"
 #include "targets/cpython/layout.h"
 #include "targets/cpython/marks.h"
@@ -51,6 +52,8 @@ struct py_scan {
 	/** NULL while only reporting. */
 	struct py_marks *marks;
 	enum py_scan_mode mode;
+	/** The mappings of this moment. */
+	const struct maps *maps;
 	/** Nothing is mapped below: a smaller number is no address. */
 	addr_t lowest_address;
 	/** Heads of the permanent generation; NULL or empty when there is none. */

@@ -93,8 +93,8 @@ static bool types_has_name(struct mem_window *window, addr_t c_name_at)
 {
 	char first;
 
-	// However long it is.
-	return mem_window_read(window, c_name_at, &first, 1) && first;
+	// However long it is, and be it empty: type('', (), {}) is a usual idiom.
+	return mem_window_read(window, c_name_at, &first, 1);
 }
 
 // Whether @a at or one of its bases is @a wanted (not 0).

@@ -243,6 +243,7 @@ static void walk_set_up_pass(struct walk *walk)
 	pass->types = walk->types;
 	pass->arenas = &walk->arenas;
 	pass->regions = &walk->regions;
+	pass->maps = &walk->maps;
 	pass->frozen = &walk->frozen;
 	pass->sink = walk->sink;
 	pass->thread_count = walk->context->thread_count;

@@ -6,7 +6,7 @@ import math
 import os
 
 from support.interpreters import discover
-from support.reports import mismatches, rows
+from support.reports import listed, mismatches, rows
 
 # Types of which a running program makes none: if one look misses a generation, or a pool, or counts
 # one twice, it shows here.
@@ -58,9 +58,7 @@ def test_a_look_at_threads_that_allocate_free_and_collect_is_right_every_time(
         assert sum(stops) > len(stops), "no stop in %d fell on a bad moment?" % len(stops)
     assert target.ask_json("stop") == []
     census = {name: count for name, (count, _) in target.census().items()}
-    after = rows(leakinspect("types", target.pid))
-    assert mismatches(census, {name: row["tracked"] for name, row in after.items()
-                               if row["tracked"]}) == {}
+    assert mismatches(census, listed(leakinspect("types", target.pid))) == {}
 
 
 def test_a_program_that_does_nothing_but_collect_is_told_right_or_told_not_to_be(

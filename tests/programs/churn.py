@@ -87,7 +87,6 @@ def stop():
     for _ in range(5):
         gc.collect()
     gc.disable()
-    conversation.unfreeze()
     return json.dumps(errors)
 
 

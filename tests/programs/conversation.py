@@ -103,7 +103,6 @@ def serve(answers=None, ready="", collector=False):
         for _ in range(5):
             gc.collect()
         gc.disable()
-        unfreeze()
     say("ready " + ready)
     while True:
         line = read(*read_arguments)
@@ -120,13 +119,6 @@ def serve(answers=None, ready="", collector=False):
             answer = _answer(answers, line)
         say(answer)
         answer = line = None
-
-
-def unfreeze():
-    """Lets gc.get_objects() see all objects: since 3.12 the collector itself freezes immortal ones,
-    and what is frozen is not among them."""
-    if hasattr(gc, "unfreeze"):
-        gc.unfreeze()
 
 
 def _answer(answers, line):

@@ -29,6 +29,13 @@ def column(report, name):
     return {key: row[name] for key, row in rows(report).items() if row[name]}
 
 
+def listed(report):
+    """{type name: how many of them gc.get_objects() lists}: the tracked ones but those of the
+    permanent generation, into which CPython 3.12 puts immortal ones by itself."""
+    found = {name: row["tracked"] - row["frozen"] for name, row in rows(report).items()}
+    return {name: count for name, count in found.items() if count}
+
+
 def changes(before, after, name):
     """{type name: change} of one column from one report to another, those without left out."""
     old, new = column(before, name), column(after, name)

@@ -154,11 +154,11 @@ static void the_heap_of_a_thread_is_told_by_its_place_and_its_arena(void **state
 {
 	struct given *given = *state;
 	const addr_t aligned = 0x7f5400000000, other = aligned + (64 << 20);
-	uint64_t arena_at = aligned + 0x30, no_arena = 17;
+	uint64_t heap[3] = {aligned + 0x30, 0, 0x21000}, no_heap[3] = {17, 0, 0x21000};
 	char maps[200];
 
-	fake_source_add(given->fake, aligned, &arena_at, sizeof(arena_at));
-	fake_source_add(given->fake, other, &no_arena, sizeof(no_arena));
+	fake_source_add(given->fake, aligned, heap, sizeof(heap));
+	fake_source_add(given->fake, other, no_heap, sizeof(no_heap));
 	snprintf(maps, sizeof(maps),
 		 "%llx-%llx rw-p 00000000 00:00 0 \n%llx-%llx rw-p 00000000 00:00 0 \n",
 		 (unsigned long long)aligned, (unsigned long long)aligned + 0x21000,
@@ -168,6 +168,28 @@ static void the_heap_of_a_thread_is_told_by_its_place_and_its_arena(void **state
 	assert_regions(given,
 		       (struct malloc_region[]){{MALLOC_REGION_HEAP, aligned, aligned + 0x21000},
 						{MALLOC_REGION_MAPPED, other, other + 0x21000}},
+		       2);
+}
+
+static void the_heap_of_a_thread_ends_where_it_gave_memory_back(void **state)
+{
+	struct given *given = *state;
+	const addr_t shrunk = 0x7f5400000000, damaged = shrunk + (64 << 20);
+	uint64_t heap[3] = {shrunk + 0x30, 0, 0x1f000};
+	uint64_t impossible[3] = {damaged + 0x30, 0, 0x22000};
+	char maps[200];
+
+	fake_source_add(given->fake, shrunk, heap, sizeof(heap));
+	fake_source_add(given->fake, damaged, impossible, sizeof(impossible));
+	snprintf(maps, sizeof(maps),
+		 "%llx-%llx rw-p 00000000 00:00 0 \n%llx-%llx rw-p 00000000 00:00 0 \n",
+		 (unsigned long long)shrunk, (unsigned long long)shrunk + 0x21000,
+		 (unsigned long long)damaged, (unsigned long long)damaged + 0x21000);
+	find_regions(given, maps, NULL, 0);
+
+	assert_regions(given,
+		       (struct malloc_region[]){{MALLOC_REGION_HEAP, shrunk, shrunk + 0x1f000},
+						{MALLOC_REGION_HEAP, damaged, damaged + 0x21000}},
 		       2);
 }
 
@@ -283,6 +305,7 @@ int main(void)
 		WITH_MEMORY(blocks_may_be_in_the_heap_and_in_anonymous_memory_one_can_write),
 		WITH_MEMORY(what_is_known_to_be_something_else_is_left_out),
 		WITH_MEMORY(the_heap_of_a_thread_is_told_by_its_place_and_its_arena),
+		WITH_MEMORY(the_heap_of_a_thread_ends_where_it_gave_memory_back),
 		WITH_MEMORY(an_aligned_mapping_that_cannot_be_read_is_no_heap),
 		WITH_MEMORY(a_chunk_with_a_mapping_of_its_own_is_found_among_pages),
 		WITH_MEMORY(what_stands_within_a_chunk_is_no_chunk),
