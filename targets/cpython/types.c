@@ -27,6 +27,8 @@ static const uint32_t NO_TYPE = UINT32_MAX;
 struct py_types {
 	const struct py_layout *layout;
 	pthread_mutex_t lock;
+	/** NULL: that of the thread that asks. */
+	struct mem_window *window;
 	/** Type's address to index in `list`, NO_TYPE for what is none. */
 	struct addr_map by_address;
 	size_t rejected_count;
@@ -335,6 +337,11 @@ static const struct py_type *types_reject(struct py_types *types, addr_t at)
 	return NULL;
 }
 
+void py_types_share_window(struct py_types *types, struct mem_window *window)
+{
+	types->window = window;
+}
+
 const struct py_type *py_types_look_up(struct py_types *types, struct mem_window *window,
 				       addr_t type_at)
 {
@@ -345,7 +352,7 @@ const struct py_type *py_types_look_up(struct py_types *types, struct mem_window
 	if (addr_map_get(&types->by_address, type_at, &index)) {
 		type = index == NO_TYPE ? NULL : types->list[index];
 	} else {
-		type = types_examine(types, window, type_at);
+		type = types_examine(types, types->window ? types->window : window, type_at);
 		if (!type)
 			types_reject(types, type_at);
 	}
@@ -392,7 +399,8 @@ const struct py_type *py_types_of_class(struct py_types *types, struct py_type_c
 		return NULL;
 	pthread_mutex_lock(&types->lock);
 	if (!addr_map_get(&types->by_address, class_at, &index))
-		type = types_examine_class(types, window, instance, class_at);
+		type = types_examine_class(types, types->window ? types->window : window, instance,
+					   class_at);
 	else if (index != NO_TYPE)
 		type = types->list[index];
 	pthread_mutex_unlock(&types->lock);

@@ -69,6 +69,12 @@ MUST_USE struct error *py_types_create(const struct py_layout *layout, struct py
 /** Takes NULL. */
 void py_types_destroy(struct py_types *types);
 
+/**
+ * Look-ups of all threads read through @a window from now on, so that what one has read the others
+ * need not read again. It must outlive the types, and nobody else may use it while a look-up can come.
+ */
+void py_types_share_window(struct py_types *types, struct mem_window *window);
+
 /** The slow way of py_types_find(). */
 const struct py_type *py_types_look_up(struct py_types *types, struct mem_window *window,
 				       addr_t type_at);

@@ -286,6 +286,8 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 	struct error *error;
 
 	walk_set_up_pass(walk);
+	// Nobody else needs it while passes run.
+	py_types_share_window(walk->types, walk->window);
 	if (effort == TARGET_EFFORT_FIRST || walk->gc.collecting) {
 		walk->pass.mode = PY_SCAN_REPORT;
 		error = py_pass_run(&walk->pass);
