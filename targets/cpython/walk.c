@@ -297,6 +297,8 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 		error = walk_thorough(walk);
 	}
 	if (!error)
+		error = mem_window_take_error(walk->window);
+	if (!error)
 		error = walk_ref_total(walk, walk->pass.verdict);
 	if (!error && walk->context->foreign_malloc) {
 		char text[160];
