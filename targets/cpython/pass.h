@@ -17,9 +17,6 @@
 #include "targets/cpython/scan.h"
 #include "targets/target.h"
 
-/** Low bits of the collector's links that are flags (Include/internal/pycore_gc.h). */
-static const addr_t PY_LINK_FLAGS = 3;
-
 /** What a pass goes over and with what; set up by the walk, which owns what is pointed to. */
 struct py_pass {
 	const struct py_layout *layout;

@@ -18,9 +18,6 @@ static const uint64_t DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
 
 static const uint64_t REFCOUNT_MAX = 1ULL << 32;
 
-// The low bits of the collector's links are flags (Include/internal/pycore_gc.h).
-static const addr_t LINK_FLAGS = 3;
-
 // Of a larger block's beginning: presize and header of any object.
 enum { SCAN_DATA_BYTES_ENOUGH = 2560 };
 
@@ -106,8 +103,8 @@ static inline enum head_state scan_head_state(const struct py_scan *scan, const 
 					      addr_t *ret_next, addr_t *ret_prev)
 {
 	const struct py_layout *layout = scan->layout;
-	addr_t next = scan_word(head + layout->f.gc_next.offset) & ~LINK_FLAGS;
-	addr_t prev = scan_word(head + layout->f.gc_prev.offset) & ~LINK_FLAGS;
+	addr_t next = scan_word(head + layout->f.gc_next.offset) & ~PY_LINK_FLAGS;
+	addr_t prev = scan_word(head + layout->f.gc_prev.offset) & ~PY_LINK_FLAGS;
 
 	*ret_next = next;
 	*ret_prev = prev;

@@ -25,6 +25,9 @@
 #include "targets/cpython/marks.h"
 #include "targets/cpython/types.h"
 
+/** Low bits of the collector's links that are flags (Include/internal/pycore_gc.h). */
+static const addr_t PY_LINK_FLAGS = 3;
+
 /** Sums over the heads of tracked objects (see above). */
 struct py_link_sums {
 	uint64_t heads;
