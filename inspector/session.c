@@ -177,8 +177,9 @@ static struct error *session_stop_and_walk(struct session *session, struct heap_
 
 	if (error)
 		return error;
-	error = session->target->ops->walk(session->target, sink, session->options.threads, effort,
-					   verdict);
+	struct target_moment moment = {.source = session->process.source};
+	error = session->target->ops->walk(session->target, &moment, sink, session->options.threads,
+					   effort, verdict);
 	look->pause_ns = pause_end(&pause);
 	look->pause_total_ns += look->pause_ns;
 	look->stops++;

@@ -17,6 +17,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "debug/module.h"
 #include "heap/sink.h"
 #include "mem/maps.h"
@@ -48,6 +49,43 @@ struct target_verdict {
 	int64_t ref_total_static;
 	int64_t ref_total_hidden;
 };
+
+/** What a stopped thread's processor held. */
+struct target_stack {
+	pid_t tid;
+	addr_t pthread_at;
+	/** Below it the stack is dead. 0 when it could not be read. */
+	addr_t stack_pointer;
+	/** The base of %fs; 0 when it could not be read. */
+	addr_t thread_pointer;
+	const uint64_t *registers;
+	size_t register_count;
+};
+
+/** A moment to be walked: the memory to read, which is the paused process's or a copy of it made then. */
+struct target_moment {
+	struct mem_source *source;
+	const struct target_stack *stacks;
+	size_t stack_count;
+};
+
+/** One reference of an object, told anew for a reader. */
+struct target_reference {
+	addr_t to;
+	/** enum heap_edge_kind with heap_reference_flags. */
+	uint32_t kind;
+	/** ".child", "['key']", "[3]"; "" when it has no name. Owned. */
+	char *label;
+};
+
+struct target_references {
+	struct target_reference *list;
+	size_t count;
+	size_t capacity;
+};
+
+void target_references_deinit(struct target_references *references);
+#define _cleanup_target_references_ CLEANUP(target_references_deinit)
 
 /** How much a walk spends on a moment that does not look consistent. */
 enum target_effort {
@@ -98,11 +136,21 @@ struct target_ops {
 			       size_t why_bytes);
 	struct error *(*open)(const struct target_process *process, struct target **ret);
 	/**
-	 * Reports every object into @a sink, with up to @a thread_count threads. *@a ret says whether
-	 * the moment was a consistent one; the numbers in the sink are the best there are then.
+	 * Reports every object of @a moment into @a sink, with up to @a thread_count threads, and, if
+	 * the sink wants them, their references, the roots and the collector's settings. *@a ret says
+	 * whether the moment was a consistent one; the numbers in the sink are the best there are then.
 	 */
-	struct error *(*walk)(struct target *target, struct heap_sink *sink, unsigned thread_count,
+	struct error *(*walk)(struct target *target, const struct target_moment *moment,
+			      struct heap_sink *sink, unsigned thread_count,
 			      enum target_effort effort, struct target_verdict *ret);
+	/** The references of the object at @a at, in the order in which walk() reports them, with
+	 *  labels. Empty when there is no such object. The caller deinits. */
+	struct error *(*references)(struct target *target, const struct target_moment *moment,
+				    addr_t at, struct target_references *ret);
+	/** Appends what repr() might say of the object at @a at, in at most @a chars_max characters;
+	 *  no code of the process runs. */
+	struct error *(*describe)(struct target *target, const struct target_moment *moment,
+				  addr_t at, size_t chars_max, struct text *into);
 	/**
 	 * Whether a stop right now would have a chance of being a consistent one, as far as the
 	 * running process shows; cheap. True when it cannot tell.

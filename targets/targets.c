@@ -51,3 +51,11 @@ void target_facts_deinit(struct target_facts *facts)
 	free(facts->threads);
 	*facts = (struct target_facts){0};
 }
+
+void target_references_deinit(struct target_references *references)
+{
+	for (size_t i = 0; i < references->count; i++)
+		free(references->list[i].label);
+	free(references->list);
+	*references = (struct target_references){0};
+}

@@ -25,10 +25,17 @@
 
 struct pause;
 
+enum { PAUSE_REGISTERS_MAX = 32 };
+
 struct pause_thread {
 	pid_t tid;
 	/** The thread pointer (what pthread_self() returns in glibc); 0 when it could not be read. */
 	addr_t pthread_at;
+	/** 0 when the registers could not be read; then register_count is 0, too. */
+	addr_t stack_pointer;
+	/** General-purpose registers in no particular order: any of them may hold a pointer. */
+	uint64_t registers[PAUSE_REGISTERS_MAX];
+	size_t register_count;
 };
 
 /**

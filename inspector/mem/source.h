@@ -34,6 +34,8 @@ struct mem_source_ops {
 	struct error *(*maps)(struct mem_source *source, struct maps *ret);
 	struct error *(*resident)(struct mem_source *source, addr_t start, addr_t end,
 				  addr_t *ret_start, addr_t *ret_end);
+	/** NULL for a source whose bytes are not in our own memory. */
+	const void *(*view)(struct mem_source *source, addr_t at, size_t bytes);
 	void (*destroy)(struct mem_source *source);
 };
 
@@ -79,6 +81,16 @@ MUST_USE static inline struct error *mem_source_resident(struct mem_source *sour
 							 addr_t *ret_end)
 {
 	return source->ops->resident(source, start, end, ret_start, ret_end);
+}
+
+/**
+ * The @a bytes bytes at @a at where they lie in our own memory, without copying; they stay until the
+ * source is destroyed or filled anew. NULL when this source has none, or not all of these: read
+ * them then.
+ */
+static inline const void *mem_source_view(struct mem_source *source, addr_t at, size_t bytes)
+{
+	return source->ops->view ? source->ops->view(source, at, bytes) : NULL;
 }
 
 /** Takes NULL. */

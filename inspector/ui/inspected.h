@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/text.h"
 #include "heap/counter.h"
+#include "heap/heap.h"
 #include "targets/target.h"
 #include "ui/report.h"
 
@@ -33,6 +35,14 @@ struct session_look {
 	char reason[160];
 };
 
+/** The graph of references of one moment. */
+struct inspected_graph {
+	struct heap *heap;
+	struct session_look look;
+	/** When it was taken (base/clock.h). */
+	uint64_t taken_ns;
+};
+
 struct inspected;
 
 struct inspected_ops {
@@ -40,6 +50,10 @@ struct inspected_ops {
 				struct census *ret);
 	struct error *(*facts)(struct inspected *inspected, struct session_look *look,
 			       struct target_facts *ret);
+	struct error *(*graph)(struct inspected *inspected, const struct inspected_graph **ret);
+	struct error *(*describe)(struct inspected *inspected, uint32_t object, size_t chars_max,
+				  struct text *into);
+	void (*forget)(struct inspected *inspected);
 	void (*head)(const struct inspected *inspected, const char *verb,
 		     const struct session_look *look, const struct census *census,
 		     struct report_head *ret);
@@ -65,6 +79,29 @@ inspected_facts(struct inspected *inspected, struct session_look *look, struct t
 	return inspected->ops->facts(inspected, look, ret);
 }
 
+/** The graph, built when first asked for: stops the process, copies its memory, lets it go. Owned by
+ *  @a inspected and the same until inspected_forget(): addresses stay valid from verb to verb. */
+MUST_USE static inline struct error *inspected_graph(struct inspected *inspected,
+						     const struct inspected_graph **ret)
+{
+	return inspected->ops->graph(inspected, ret);
+}
+
+/** Appends what repr() might say of object @a object of the graph, at most @a chars_max characters.
+ *  After inspected_graph() only. */
+MUST_USE static inline struct error *inspected_describe(struct inspected *inspected,
+							uint32_t object, size_t chars_max,
+							struct text *into)
+{
+	return inspected->ops->describe(inspected, object, chars_max, into);
+}
+
+/** Drops the graph: the next one is of another moment. */
+static inline void inspected_forget(struct inspected *inspected)
+{
+	inspected->ops->forget(inspected);
+}
+
 /** The head of a report; @a look and @a census may be NULL, else they outlive the head. */
 static inline void inspected_head(const struct inspected *inspected, const char *verb,
 				  const struct session_look *look, const struct census *census,
@@ -77,6 +114,18 @@ static inline void inspected_head(const struct inspected *inspected, const char 
 		ret->problem_texts = (const char *const *)census->problem_texts;
 		ret->problem_text_count = census->problem_text_count;
 	}
+}
+
+/** The head of a report over the graph; @a graph outlives it. */
+static inline void inspected_graph_head(const struct inspected *inspected, const char *verb,
+					const struct inspected_graph *graph,
+					struct report_head *ret)
+{
+	inspected_head(inspected, verb, &graph->look, NULL, ret);
+	ret->unreadable = graph->heap->unreadable;
+	ret->truncated = graph->heap->truncated;
+	ret->problem_texts = (const char *const *)graph->heap->problem_texts;
+	ret->problem_text_count = graph->heap->problem_text_count;
 }
 
 #endif

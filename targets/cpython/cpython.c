@@ -90,14 +90,14 @@ static struct error *cpython_open(const struct target_process *process, struct t
 	return NULL;
 }
 
-static struct error *cpython_walk(struct target *target, struct heap_sink *sink,
-				  unsigned thread_count, enum target_effort effort,
-				  struct target_verdict *ret)
+static struct error *cpython_walk(struct target *target, const struct target_moment *moment,
+				  struct heap_sink *sink, unsigned thread_count,
+				  enum target_effort effort, struct target_verdict *ret)
 {
 	struct cpython *cpython = (struct cpython *)target;
 	struct py_walk_context context = {
 		.layout = &cpython->layout,
-		.source = cpython->process->source,
+		.source = moment->source,
 		.foreign_malloc = cpython->foreign_malloc,
 		.thread_count = thread_count,
 	};

@@ -15,13 +15,15 @@ import sys
 
 import sources
 
-FLOORS = ["base", "mem", "debug", "heap", "targets", "analyze", "ui", "session", "main"]
+FLOORS = ["base", "mem", "cpu", "debug", "heap", "targets", "analyze", "ui", "session",
+          "main"]
 
 # The files that lie in inspector/ itself.
 TOP_FILES = {"session": "session", "options": "main", "main": "main"}
 
 # The model and what is computed from it stay pure: no process, no file, no interpreter.
 ONLY = {
+    "cpu": {"base", "mem", "cpu"},
     "heap": {"base", "heap"},
     "analyze": {"base", "heap", "analyze"},
 }

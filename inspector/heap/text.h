@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef HEAP_TEXT_H
+#define HEAP_TEXT_H
+
+/*
+ * A heap as text, in and out, so that analyses can be written and tested without a process. One line
+ * each, words separated by blanks, '#' begins a comment; names with blanks or '#' in them stand in
+ * double quotes with \" and \\ for themselves:
+ *
+ *   type NAME [at=0x10] [basic=48] [finalizer=del|legacy|builtin]
+ *   object 0x1000 TYPE [size=56] [refs=2] [tracked] [frozen] [immortal] [static] [legacy]
+ *                      [finalized] [part] [generation=1..4]
+ *   edge 0x1000 0x2000 [gc|owned|guess|weak] [LABEL]
+ *   root 0x1000 KIND [owns] [NAME]     KIND: module frame thread interpreter interned static-type
+ *                                            garbage c-variable c-stack c-memory
+ *   collector [disabled] [saveall] [garbage=0x3000]
+ *
+ * A TYPE that was not announced is announced so. An object's `refs` are, unless given, as many as
+ * references of kinds gc, owned and guess lead to it, so that only what C holds needs to be said.
+ * Objects may be referred to before their lines.
+ */
+
+#include <stdio.h>
+
+#include "heap/heap.h"
+
+/** ERROR_FAILED with the number of the line that makes no sense. */
+MUST_USE struct error *heap_text_parse(const char *text, struct heap **ret);
+
+/** Writes @a heap so that heap_text_parse() makes the same of it (labels too). */
+MUST_USE struct error *heap_text_write(const struct heap *heap, FILE *out);
+
+#endif
