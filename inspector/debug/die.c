@@ -64,14 +64,6 @@ static void debug_close(Dwarf_Debug debug)
 #endif
 }
 
-struct error *die_file_damaged(const struct die_file *file, const char *what)
-{
-	return error_create(ERROR_FAILED,
-			    "the debug information in %s is damaged or of an unknown kind (%s); "
-			    "reinstall the package that has it",
-			    file->path, what);
-}
-
 // Also where DW_DLV_NO_ENTRY came for what must be there: *error is NULL then.
 static struct error *libdwarf_failed(const struct die_file *file, Dwarf_Error *error)
 {
@@ -256,19 +248,6 @@ struct error *die_at(const struct die_file *file, uint64_t offset, bool in_info,
 	return libdwarf_failed(file, &error);
 }
 
-struct error *die_copy(const struct die_file *file, struct Dwarf_Die_s *die,
-		       struct Dwarf_Die_s **ret)
-{
-	uint64_t offset = 0;
-	bool in_info = false;
-
-	*ret = NULL;
-	if (!die)
-		return NULL;
-	struct error *error = die_offset(file, die, &offset, &in_info);
-	return error ? error : die_at(file, offset, in_info, ret);
-}
-
 struct error *die_offset(const struct die_file *file, struct Dwarf_Die_s *die, uint64_t *ret,
 			 bool *ret_in_info)
 {
@@ -371,10 +350,8 @@ struct error *die_number(const struct die_file *file, struct Dwarf_Die_s *die,
 	return NULL;
 }
 
-/** Bytes of an expression; *@a ret is NULL when there is none, or a list in its place. */
-static struct error *expression_get(const struct die_file *file, Dwarf_Die die,
-				    enum die_attribute code, const unsigned char **ret,
-				    size_t *ret_bytes)
+struct error *die_expression(const struct die_file *file, struct Dwarf_Die_s *die,
+			     enum die_attribute code, const unsigned char **ret, size_t *ret_bytes)
 {
 	_cleanup_attribute_ Dwarf_Attribute attribute = NULL;
 	Dwarf_Half form = 0;
@@ -410,80 +387,15 @@ static struct error *expression_get(const struct die_file *file, Dwarf_Die die,
 	}
 }
 
-/** How many bytes it took, 0 when it does not end within @a count. */
-static size_t uleb_parse(const unsigned char *bytes, size_t count, uint64_t *ret)
+struct error *die_indexed_address(const struct die_file *file, struct Dwarf_Die_s *die,
+				  uint64_t number, addr_t *ret)
 {
-	uint64_t value = 0;
-
-	for (size_t i = 0; i < count && i < 9; i++) {
-		value |= (uint64_t)(bytes[i] & 0x7f) << (7 * i);
-		if (!(bytes[i] & 0x80)) {
-			*ret = value;
-			return i + 1;
-		}
-	}
-	return 0;
-}
-
-struct error *die_address(const struct die_file *file, struct Dwarf_Die_s *die,
-			  enum die_attribute attribute, bool *present, addr_t *ret)
-{
-	const unsigned char *bytes = NULL;
-	size_t count = 0, used = 0;
-	unsigned address_bytes = 0;
-	uint64_t number = 0;
-	Dwarf_Error libdwarf_error = NULL;
+	Dwarf_Error error = NULL;
 	Dwarf_Addr address = 0;
 
-	*present = false;
-	struct error *error = expression_get(file, die, attribute, &bytes, &count);
-	if (error || !bytes || count == 0)
-		return error;
-	error = die_address_bytes(file, die, &address_bytes);
-	if (error)
-		return error;
-	if (bytes[0] == DW_OP_addr && address_bytes <= sizeof(address) && count > address_bytes) {
-		// Little-endian, as every machine that is supported.
-		memcpy(&address, bytes + 1, address_bytes);
-		used = 1 + address_bytes;
-	} else if (bytes[0] == DW_OP_addrx || bytes[0] == DW_OP_GNU_addr_index) {
-		used = uleb_parse(bytes + 1, count - 1, &number);
-		if (used == 0)
-			return NULL;
-		used++;
-		if (dwarf_debug_addr_index_to_addr(die, number, &address, &libdwarf_error) !=
-		    DW_DLV_OK)
-			return libdwarf_failed(file, &libdwarf_error);
-	} else {
-		return NULL;
-	}
-	if (used < count && bytes[used] == DW_OP_plus_uconst) {
-		size_t more = uleb_parse(bytes + used + 1, count - used - 1, &number);
-		if (more == 0)
-			return NULL;
-		address += number;
-		used += 1 + more;
-	}
-	*present = used == count;
+	if (dwarf_debug_addr_index_to_addr(die, number, &address, &error) != DW_DLV_OK)
+		return libdwarf_failed(file, &error);
 	*ret = address;
-	return NULL;
-}
-
-struct error *die_member_offset(const struct die_file *file, struct Dwarf_Die_s *die, bool *present,
-				uint64_t *ret)
-{
-	const unsigned char *bytes = NULL;
-	size_t count = 0;
-	int64_t number = 0;
-	struct error *error = die_number(file, die, DIE_AT_DATA_MEMBER_LOCATION, present, &number);
-
-	*ret = (uint64_t)number;
-	if (error || *present)
-		return error;
-	error = expression_get(file, die, DIE_AT_DATA_MEMBER_LOCATION, &bytes, &count);
-	if (error || !bytes || count < 2 || bytes[0] != DW_OP_plus_uconst)
-		return error;
-	*present = uleb_parse(bytes + 1, count - 1, ret) == count - 1;
 	return NULL;
 }
 
@@ -496,6 +408,104 @@ struct error *die_address_bytes(const struct die_file *file, struct Dwarf_Die_s 
 		return libdwarf_failed(file, &error);
 	*ret = bytes;
 	return NULL;
+}
+
+static void ranges_free(Dwarf_Debug debug, Dwarf_Ranges *list, Dwarf_Signed count)
+{
+#ifdef DW_LIBDWARF_VERSION_MAJOR
+	dwarf_dealloc_ranges(debug, list, count);
+#else
+	dwarf_ranges_dealloc(debug, list, count);
+#endif
+}
+
+/** Up to DWARF 4: pairs, added to @a base until one says what they are added to from there on. */
+static struct error *pairs_read(const struct die_file *file, Dwarf_Die die, Dwarf_Off offset,
+				addr_t base, struct die_ranges *into)
+{
+	Dwarf_Error error = NULL;
+	Dwarf_Ranges *list = NULL;
+	Dwarf_Signed count = 0;
+	Dwarf_Unsigned bytes = 0;
+	struct error *failed = NULL;
+
+	if (dwarf_get_ranges_b(file->debug, offset, die, &offset, &list, &count, &bytes, &error) !=
+	    DW_DLV_OK)
+		return libdwarf_failed(file, &error);
+	for (Dwarf_Signed i = 0; !failed && i < count; i++) {
+		if (list[i].dwr_type == DW_RANGES_ADDRESS_SELECTION)
+			base = list[i].dwr_addr2;
+		else if (list[i].dwr_type == DW_RANGES_ENTRY)
+			failed = die_ranges_add(into, base + list[i].dwr_addr1,
+						base + list[i].dwr_addr2);
+	}
+	ranges_free(file->debug, list, count);
+	return failed;
+}
+
+/** DWARF 5. */
+static struct error *range_list_read(const struct die_file *file, Dwarf_Attribute attribute,
+				     Dwarf_Half form, Dwarf_Unsigned where, struct die_ranges *into)
+{
+	Dwarf_Error error = NULL;
+	Dwarf_Rnglists_Head head = NULL;
+	Dwarf_Unsigned count = 0, at = 0, raw1, raw2, start = 0, end = 0;
+	struct error *failed = NULL;
+
+	if (dwarf_rnglists_get_rle_head(attribute, form, where, &head, &count, &at, &error) !=
+	    DW_DLV_OK)
+		return libdwarf_failed(file, &error);
+	for (Dwarf_Unsigned i = 0; !failed && i < count; i++) {
+		unsigned bytes = 0, kind = 0;
+		Dwarf_Bool unknown = false;
+		if (dwarf_get_rnglists_entry_fields_a(head, i, &bytes, &kind, &raw1, &raw2,
+						      &unknown, &start, &end, &error) != DW_DLV_OK)
+			failed = libdwarf_failed(file, &error);
+		else if (!unknown && kind != DW_RLE_end_of_list && kind != DW_RLE_base_address &&
+			 kind != DW_RLE_base_addressx)
+			failed = die_ranges_add(into, start, end);
+	}
+	dwarf_dealloc_rnglists_head(head);
+	return failed;
+}
+
+struct error *die_low_pc(const struct die_file *file, struct Dwarf_Die_s *die, bool *present,
+			 addr_t *ret, addr_t *ret_end)
+{
+	Dwarf_Error error = NULL;
+	Dwarf_Addr low = 0, high = 0;
+	Dwarf_Half form = 0;
+	enum Dwarf_Form_Class form_class = DW_FORM_CLASS_ADDRESS;
+	int result = dwarf_lowpc(die, &low, &error);
+
+	*present = result == DW_DLV_OK;
+	if (result == DW_DLV_OK)
+		result = dwarf_highpc_b(die, &high, &form, &form_class, &error);
+	if (result == DW_DLV_ERROR)
+		return libdwarf_failed(file, &error);
+	*ret = low;
+	*ret_end = form_class == DW_FORM_CLASS_CONSTANT ? low + high : high;
+	return NULL;
+}
+
+struct error *die_range_list(const struct die_file *file, struct Dwarf_Die_s *die, addr_t base,
+			     struct die_ranges *into)
+{
+	_cleanup_attribute_ Dwarf_Attribute got = NULL;
+	Dwarf_Half form = 0, version = 0, offset_bytes = 0;
+	Dwarf_Error error = NULL;
+	Dwarf_Unsigned where = 0;
+	struct error *failed = attribute_get(file, die, DIE_AT_RANGES, &got, &form);
+
+	if (failed || !got)
+		return failed;
+	int result = form == DW_FORM_sec_offset ? dwarf_global_formref(got, &where, &error)
+						: dwarf_formudata(got, &where, &error);
+	if (result != DW_DLV_OK)
+		return libdwarf_failed(file, &error);
+	dwarf_get_version_of_die(die, &version, &offset_bytes);
+	return version >= 5 ? range_list_read(file, got, form, where, into)
+			    : pairs_read(file, die, where, base, into);
 }
 
 static struct error *die_of_signature(const struct die_file *file, Dwarf_Attribute attribute,

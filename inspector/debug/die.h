@@ -5,7 +5,7 @@
 /*
  * The tree of debugging information entries (DIEs) of one file: units, children, attributes. die.c
  * is the only file that includes libdwarf, and hides how its versions differ. What the entries mean
- * is dwarf_types.c's business.
+ * is dwarf_types.c's business. What needs no libdwarf is in die_value.c.
  *
  * Strings live as long as the file is open.
  */
@@ -20,16 +20,20 @@
 enum die_tag {
 	DIE_TAG_ARRAY = 0x01,
 	DIE_TAG_ENUMERATION = 0x04,
+	DIE_TAG_PARAMETER = 0x05,
+	DIE_TAG_BLOCK = 0x0b,
 	DIE_TAG_MEMBER = 0x0d,
 	DIE_TAG_POINTER = 0x0f,
 	DIE_TAG_REFERENCE = 0x10,
 	DIE_TAG_STRUCTURE = 0x13,
 	DIE_TAG_TYPEDEF = 0x16,
 	DIE_TAG_UNION = 0x17,
+	DIE_TAG_INLINED = 0x1d,
 	DIE_TAG_SUBRANGE = 0x21,
 	DIE_TAG_BASE_TYPE = 0x24,
 	DIE_TAG_CONST = 0x26,
 	DIE_TAG_PACKED = 0x2d,
+	DIE_TAG_SUBPROGRAM = 0x2e,
 	DIE_TAG_VARIABLE = 0x34,
 	DIE_TAG_VOLATILE = 0x35,
 	DIE_TAG_RESTRICT = 0x37,
@@ -51,6 +55,7 @@ enum die_attribute {
 	DIE_AT_ENCODING = 0x3e,
 	DIE_AT_SPECIFICATION = 0x47,
 	DIE_AT_TYPE = 0x49,
+	DIE_AT_RANGES = 0x55,
 	DIE_AT_SIGNATURE = 0x69,
 	DIE_AT_DATA_BIT_OFFSET = 0x6b,
 };
@@ -120,6 +125,16 @@ MUST_USE struct error *die_has(const struct die_file *file, struct Dwarf_Die_s *
 MUST_USE struct error *die_number(const struct die_file *file, struct Dwarf_Die_s *die,
 				  enum die_attribute attribute, bool *present, int64_t *ret);
 
+/** Bytes of an expression, which are the file's; *@a ret is NULL when there is none, or a list in
+ *  its place. */
+MUST_USE struct error *die_expression(const struct die_file *file, struct Dwarf_Die_s *die,
+				      enum die_attribute attribute, const unsigned char **ret,
+				      size_t *ret_bytes);
+
+/** Address @a number of those that the unit of @a die keeps in .debug_addr. */
+MUST_USE struct error *die_indexed_address(const struct die_file *file, struct Dwarf_Die_s *die,
+					   uint64_t number, addr_t *ret);
+
 /**
  * An expression that is nothing but one address (DW_OP_addr, DW_OP_addrx), with a constant added or
  * not. *@a present false for all else: a location list, a register, a thread-local.
@@ -134,6 +149,38 @@ MUST_USE struct error *die_member_offset(const struct die_file *file, struct Dwa
 /** Bytes of an address in the unit of @a die. */
 MUST_USE struct error *die_address_bytes(const struct die_file *file, struct Dwarf_Die_s *die,
 					 unsigned *ret);
+
+/** Code from `start` on, ending before `end`: addresses of the ELF file. */
+struct die_range {
+	addr_t start;
+	addr_t end;
+};
+
+/** Zero-initialised is empty and valid. */
+struct die_ranges {
+	struct die_range *list;
+	size_t count;
+	size_t capacity;
+};
+
+void die_ranges_deinit(struct die_ranges *ranges);
+#define _cleanup_ranges_ CLEANUP(die_ranges_deinit)
+/** An empty range is left out. */
+MUST_USE struct error *die_ranges_add(struct die_ranges *ranges, addr_t start, addr_t end);
+
+/** DW_AT_low_pc and where DW_AT_high_pc says that it ends (0 when it does not); *@a present false
+ *  when there is no DW_AT_low_pc. */
+MUST_USE struct error *die_low_pc(const struct die_file *file, struct Dwarf_Die_s *die,
+				  bool *present, addr_t *ret, addr_t *ret_end);
+
+/** Appends what DW_AT_ranges lists, if it is there. Before DWARF 5 a list counts from @a base, the
+ *  DW_AT_low_pc of its unit. */
+MUST_USE struct error *die_range_list(const struct die_file *file, struct Dwarf_Die_s *die,
+				      addr_t base, struct die_ranges *into);
+
+/** Appends all code of @a die, whichever way it is given. */
+MUST_USE struct error *die_code_ranges(const struct die_file *file, struct Dwarf_Die_s *die,
+				       addr_t base, struct die_ranges *into);
 
 /** The entry that a reference leads to, in whichever unit; *@a ret is NULL when there is no such
  *  attribute. The caller frees it. */

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "debug/dwarf_index.h"
+#include "debug/dwarf_objects.h"
 #include "debug/layout_path.h"
 #include "debug/type_view.h"
 
@@ -23,6 +24,7 @@ struct dwarf_types {
 	char *origin;
 	struct die_file *file;
 	struct dwarf_index index;
+	struct dwarf_objects objects;
 };
 
 /** A member on the way: where it is within the type that was asked about. */
@@ -347,10 +349,17 @@ static struct error *types_variable(struct layout_source *source, const char *na
 	}
 }
 
+static struct error *types_object(struct layout_source *source, const struct layout_object *object,
+				  bool *present, const struct object_members **ret)
+{
+	return dwarf_objects_find(&types_of(source)->objects, object, present, ret);
+}
+
 static void types_destroy(struct layout_source *source)
 {
 	struct dwarf_types *types = types_of(source);
 
+	dwarf_objects_deinit(&types->objects);
 	dwarf_index_deinit(&types->index);
 	die_file_close(types->file);
 	free(types->origin);
@@ -362,6 +371,7 @@ static const struct layout_source_ops types_ops = {
 	.member = types_member,
 	.variable = types_variable,
 	.destroy = types_destroy,
+	.object = types_object,
 };
 
 struct error *dwarf_types_create(const char *path, struct layout_source **ret)
@@ -381,6 +391,8 @@ struct error *dwarf_types_create(const char *path, struct layout_source **ret)
 		return error;
 	}
 	types->index.file = types->file;
+	types->objects.index = &types->index;
+	types->objects.code.file = types->file;
 	types->source.origin = types->origin;
 	*ret = &types->source;
 	return NULL;

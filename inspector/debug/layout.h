@@ -48,6 +48,18 @@ struct layout_variable {
 	enum layout_kind kind;
 };
 
+/** See debug/object_members.h, which tells what is answered. */
+struct layout_object {
+	/** Address in the ELF file of a function that works on it; 0 to ask by name. */
+	addr_t function;
+	/** The struct's or typedef's, NULL when there is a function. */
+	const char *name;
+	const char *base;
+	/** 0 when asked by name. */
+	uint64_t size_bytes;
+};
+
+struct object_members;
 struct layout_source;
 
 struct layout_source_ops {
@@ -58,6 +70,9 @@ struct layout_source_ops {
 	struct error *(*variable)(struct layout_source *source, const char *name, const char *type,
 				  bool *present, struct layout_variable *ret);
 	void (*destroy)(struct layout_source *source);
+	/** NULL: all are absent. */
+	struct error *(*object)(struct layout_source *source, const struct layout_object *object,
+				bool *present, const struct object_members **ret);
 };
 
 /** Implementations embed this as their first member. */
@@ -99,6 +114,15 @@ MUST_USE static inline struct error *layout_variable(struct layout_source *sourc
 						     struct layout_variable *ret)
 {
 	return source->ops->variable(source, name, type, present, ret);
+}
+
+/** The struct of @a object and its members that point to others. It lives as long as @a source. */
+MUST_USE static inline struct error *layout_object(struct layout_source *source,
+						   const struct layout_object *object,
+						   bool *present, const struct object_members **ret)
+{
+	*present = false;
+	return source->ops->object ? source->ops->object(source, object, present, ret) : NULL;
 }
 
 /** Takes NULL. */

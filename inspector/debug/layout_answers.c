@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 
 // To be counted up whenever the form or the meaning of an answer changes.
-#define FORMAT_LINE "leakinspect-layout 1 " LEAKINSPECT_VERSION
+#define FORMAT_LINE "leakinspect-layout 2 " LEAKINSPECT_VERSION
 
 static const char *const question_words[] = {
 	[QUESTION_SIZE] = "size",
@@ -39,6 +39,7 @@ void layout_answers_deinit(struct layout_answers *answers)
 		free(answers->list[i].words);
 	free(answers->list);
 	free(answers->origin);
+	object_answers_deinit(&answers->objects);
 	*answers = (struct layout_answers){0};
 }
 
@@ -220,6 +221,8 @@ struct error *layout_answers_print(const struct layout_answers *answers, const c
 
 	for (size_t i = 0; !error && i < answers->count; i++)
 		error = answer_print(&answers->list[i], into);
+	if (!error)
+		error = object_answers_print(&answers->objects, into);
 	if (error)
 		return error;
 	return text_appendf(into, "checksum %016" PRIx64 "\n",
@@ -285,6 +288,8 @@ static struct error *line_parse(char *line, struct layout_answers *answers, bool
 	bool added = false;
 	const char *word = word_take(&line);
 
+	if (word && strcmp(word, "object") == 0)
+		return object_answers_parse(line, &answers->objects, valid);
 	*valid = word && word_look_up(word, question_words, ARRAY_COUNT(question_words), &question);
 	if (!*valid)
 		return NULL;

@@ -5,22 +5,24 @@
 /*
  * Answers about a layout, absences too, and their form as text:
  *
- *	leakinspect-layout 1 VERSION
+ *	leakinspect-layout 2 VERSION
  *	build-id HEX
  *	origin DWARF of /usr/lib/debug/...
  *	size PyObject = 16
  *	member PyObject ob_type = 8 8 0 0 pointer 0
  *	variable block_list PyIntBlock = 3812416 8 pointer
  *	variable interp_head - absent
+ *	object struct.PyCodeObject.PyObject.0 absent
  *	checksum 0123456789abcdef
  *
- * A member's numbers are those of struct layout_member in its order, a variable's likewise. The
+ * Lines of objects are debug/object_answers.h's. A member's numbers are those of struct layout_member in its order, a variable's likewise. The
  * checksum (FNV-1a, 64 bits) is over all that stands before it. Where a text is kept is
  * layout_cache.c's business.
  */
 
 #include "base/text.h"
 #include "debug/layout.h"
+#include "debug/object_answers.h"
 
 enum {
 	LAYOUT_ANSWERS_BYTES_LIMIT = 1 << 20,
@@ -54,6 +56,7 @@ struct layout_answers {
 	/** Where they came from in the first place; owned, NULL when empty. */
 	char *origin;
 	uint32_t buckets[LAYOUT_ANSWERS_BUCKETS];
+	struct object_answers objects;
 };
 
 void layout_answers_deinit(struct layout_answers *answers);

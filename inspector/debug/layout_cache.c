@@ -25,7 +25,7 @@ struct layout_cache {
 	/** "saved layout PATH (ORIGIN)", while nothing else was asked. */
 	char *saved_origin;
 	struct layout_answers answers;
-	/** How many answers the file had. */
+	/** How many answers the file had, those about objects counted. */
 	size_t saved_count;
 	/** NULL until the first question that was not saved. */
 	struct layout_source *slow;
@@ -36,6 +36,11 @@ struct layout_cache {
 static struct layout_cache *cache_of(struct layout_source *source)
 {
 	return (struct layout_cache *)source;
+}
+
+static size_t answer_count(const struct layout_cache *cache)
+{
+	return cache->answers.count + cache->answers.objects.count;
 }
 
 /** The cache directory; *@a ret is NULL when the environment names none. */
@@ -121,7 +126,7 @@ static struct error *file_load(struct layout_cache *cache)
 		layout_answers_parse(chars, bytes, cache->build_id, &cache->answers, &valid);
 	if (error || !valid)
 		return error;
-	cache->saved_count = cache->answers.count;
+	cache->saved_count = answer_count(cache);
 	if (asprintf(&cache->saved_origin, "saved layout %s (%s)", cache->path,
 		     cache->answers.origin) < 0) {
 		cache->saved_origin = NULL;
@@ -229,6 +234,26 @@ static struct error *cache_variable(struct layout_source *source, const char *na
 	return remember(cache, name, type, answer);
 }
 
+static struct error *cache_object(struct layout_source *source, const struct layout_object *object,
+				  bool *present, const struct object_members **ret)
+{
+	struct layout_cache *cache = cache_of(source);
+	struct object_answers *answers = &cache->answers.objects;
+	bool known = false;
+	struct error *error = object_answers_find(answers, object, &known, ret);
+
+	*present = *ret != NULL;
+	if (error || known)
+		return error;
+	error = slow_open(cache);
+	if (!error)
+		error = layout_object(cache->slow, object, present, ret);
+	if (error)
+		return error;
+	// Kept where nothing is saved, too: the answer lives as long as the source it came from.
+	return object_answers_add(answers, object, *present ? *ret : NULL, ret);
+}
+
 static void cache_destroy(struct layout_source *source)
 {
 	struct layout_cache *cache = cache_of(source);
@@ -248,6 +273,7 @@ static const struct layout_source_ops cache_ops = {
 	.member = cache_member,
 	.variable = cache_variable,
 	.destroy = cache_destroy,
+	.object = cache_object,
 };
 
 struct error *layout_cache_create(const char *build_id, const struct layout_cache_backing *backing,
@@ -277,7 +303,7 @@ bool layout_cache_is_cold(const struct layout_source *cache)
 
 bool layout_cache_is_empty(const struct layout_source *cache)
 {
-	return ((const struct layout_cache *)cache)->answers.count == 0;
+	return answer_count((const struct layout_cache *)cache) == 0;
 }
 
 // Not in another user's home: under sudo with that user's HOME we would leave a directory there
@@ -365,7 +391,7 @@ struct error *layout_cache_save(struct layout_source *source)
 	struct layout_cache *cache = cache_of(source);
 	_cleanup_text_ struct text text = {0};
 
-	if (!cache->path || cache->answers.count == cache->saved_count)
+	if (!cache->path || answer_count(cache) == cache->saved_count)
 		return NULL;
 	if (cache->slow) {
 		free(cache->answers.origin);
@@ -381,6 +407,6 @@ struct error *layout_cache_save(struct layout_source *source)
 	if (!error)
 		error = file_replace(cache->path, &text);
 	if (!error)
-		cache->saved_count = cache->answers.count;
+		cache->saved_count = answer_count(cache);
 	return error ? error_prefix(error, "the layout was not saved") : NULL;
 }

@@ -29,6 +29,8 @@ struct module_state {
 	/** Why there is none: not to be searched again with every question. */
 	struct error *debug_error;
 	struct layout_source *layout;
+	/** There was nothing to make one from: not to be searched again with every question. */
+	bool has_no_layout;
 };
 
 struct module_range {
@@ -369,6 +371,11 @@ struct error *module_layout(struct module *module, struct layout_source **ret)
 	const struct elf_file *elf;
 	struct error *error = NULL;
 
+	if (state->has_no_layout) {
+		error = debug_find(state);
+		if (error)
+			return error;
+	}
 	if (!state->layout) {
 		_cleanup_error_ struct error *missing = NULL;
 		CLEANUP(layout_cleanup) struct layout_source *layout = NULL;
@@ -380,7 +387,8 @@ struct error *module_layout(struct module *module, struct layout_source **ret)
 			return error;
 		missing = debug_find(state);
 		// What was saved of it is good even when the debug file has gone since.
-		if (missing && layout_cache_is_empty(layout))
+		state->has_no_layout = missing && layout_cache_is_empty(layout);
+		if (state->has_no_layout)
 			return take_ptr(missing);
 		state->layout = take_ptr(layout);
 	}

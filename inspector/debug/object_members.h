@@ -33,7 +33,9 @@ struct object_members {
 /**
  * The struct beginning with @a base ("PyObject") that the function at the runtime address
  * @a function_at works on: of those its parameters and variables point to, the one whose size is
- * nearest to @a size_bytes, and that is larger than @a base itself. *@a present false when there is
+ * nearest to @a size_bytes (tp_basicsize; 0: unknown), and that is larger than @a base itself and
+ * not much larger than @a size_bytes. Where it is smaller, it is a part of the object, most often
+ * its beginning (what a traverse of subclasses knows): compare `struct_bytes`. *@a present false when there is
  * none, no such function, or no debug information for the module (whose lack is no error here).
  */
 MUST_USE struct error *object_members_of_function(struct module *module, addr_t function_at,

@@ -143,6 +143,19 @@ static struct error *dimensions_read(struct dwarf_index *index, struct Dwarf_Die
 	return error;
 }
 
+struct error *type_view_array_count(struct dwarf_index *index, struct Dwarf_Die_s *array,
+				    uint64_t *ret)
+{
+	struct dimensions dimensions;
+	struct error *error = dimensions_read(index, array, &dimensions);
+
+	*ret = 1;
+	for (unsigned d = 0; !error && d < dimensions.count; d++)
+		if (__builtin_mul_overflow(*ret, dimensions.length[d], ret))
+			return die_file_damaged(index->file, "an array is too long");
+	return error;
+}
+
 static struct error *byte_size(struct dwarf_index *index, struct Dwarf_Die_s *die, unsigned tag,
 			       bool *present, uint64_t *ret)
 {

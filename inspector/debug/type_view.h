@@ -53,4 +53,9 @@ MUST_USE struct error *type_view_describe(struct dwarf_index *index, struct type
 MUST_USE struct error *type_view_to_element(struct dwarf_index *index, struct type_view *view,
 					    uint32_t number, bool *present, uint64_t *offset);
 
+/** Elements of @a array (an array's entry), those of all its dimensions; 0 when one is of
+ *  no length. */
+MUST_USE struct error *type_view_array_count(struct dwarf_index *index, struct Dwarf_Die_s *array,
+					     uint64_t *ret);
+
 #endif

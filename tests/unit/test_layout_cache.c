@@ -75,10 +75,21 @@ static void slow_destroy(struct layout_source *source)
 	free(source);
 }
 
+static struct error *slow_object(struct layout_source *source, const struct layout_object *object,
+				 bool *present, const struct object_members **ret)
+{
+	static const struct object_member list[] = {{16, 1, "first"}, {24, 0, "rest[0].more"}};
+	static const struct object_members members = {"thing", 4294967296U, list, 2};
+
+	*present = object->function == 0x1a2b3c;
+	*ret = *present ? &members : NULL;
+	return slow_ask();
+}
+
 static struct error *slow_open(void *context, struct layout_source **ret)
 {
 	static const struct layout_source_ops ops = {slow_type_size, slow_member, slow_variable,
-						     slow_destroy};
+						     slow_destroy, slow_object};
 
 	opened_count++;
 	if (open_failure)
