@@ -9,7 +9,6 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "debug/elf_file.h"
 
 _Static_assert((int)DIE_TAG_STRUCTURE == DW_TAG_structure_type, "one numbering");
 _Static_assert((int)DIE_TAG_ATOMIC == DW_TAG_atomic_type, "one numbering");
@@ -161,23 +160,10 @@ static struct error *units_read(struct die_file *file)
 	return NULL;
 }
 
-// libdwarf looks less closely at sections that lie beyond the file's end, and at compressed ones.
-static struct error *elf_check(const char *path)
-{
-	_cleanup_elf_file_ struct elf_file *elf = NULL;
-	struct error *error = elf_file_open(path, &elf);
-
-	if (error)
-		return error;
-	if (!elf_file_has_dwarf(elf))
-		return error_create(ERROR_UNSUPPORTED, "%s has no debug information", path);
-	return NULL;
-}
-
 struct error *die_file_open(const char *path, struct die_file **ret)
 {
 	Dwarf_Error libdwarf_error = NULL;
-	struct error *error = elf_check(path);
+	struct error *error = die_file_check(path);
 
 	if (error)
 		return error;
@@ -258,6 +244,17 @@ struct error *die_offset(const struct die_file *file, struct Dwarf_Die_s *die, u
 		return libdwarf_failed(file, &error);
 	*ret = offset;
 	*ret_in_info = dwarf_get_die_infotypes_flag(die);
+	return NULL;
+}
+
+struct error *die_unit_offset(const struct die_file *file, struct Dwarf_Die_s *die, uint64_t *ret)
+{
+	Dwarf_Error error = NULL;
+	Dwarf_Off offset = 0;
+
+	if (dwarf_CU_dieoffset_given_die(die, &offset, &error) != DW_DLV_OK)
+		return libdwarf_failed(file, &error);
+	*ret = offset;
 	return NULL;
 }
 

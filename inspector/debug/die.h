@@ -51,6 +51,7 @@ enum die_attribute {
 	DIE_AT_ABSTRACT_ORIGIN = 0x31,
 	DIE_AT_COUNT = 0x37,
 	DIE_AT_DATA_MEMBER_LOCATION = 0x38,
+	DIE_AT_DECL_FILE = 0x3a,
 	DIE_AT_DECLARATION = 0x3c,
 	DIE_AT_ENCODING = 0x3e,
 	DIE_AT_SPECIFICATION = 0x47,
@@ -88,6 +89,9 @@ void die_file_close(struct die_file *file);
 
 const char *die_file_path(const struct die_file *file);
 
+/** What die_file_open() refuses before libdwarf sees it. */
+MUST_USE struct error *die_file_check(const char *path);
+
 /** "The debug information in PATH is damaged or ... (@a what)". */
 MUST_USE struct error *die_file_damaged(const struct die_file *file, const char *what);
 
@@ -109,6 +113,10 @@ MUST_USE struct error *die_copy(const struct die_file *file, struct Dwarf_Die_s 
 /** Where it is: the arguments of die_at(). */
 MUST_USE struct error *die_offset(const struct die_file *file, struct Dwarf_Die_s *die,
 				  uint64_t *ret, bool *ret_in_info);
+
+/** Where the root of its unit is, in the same section. */
+MUST_USE struct error *die_unit_offset(const struct die_file *file, struct Dwarf_Die_s *die,
+				       uint64_t *ret);
 
 /** An enum die_tag, or another one's number. */
 MUST_USE struct error *die_tag(const struct die_file *file, struct Dwarf_Die_s *die, unsigned *ret);

@@ -6,11 +6,25 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "debug/elf_file.h"
 
 enum { RANGES_LIMIT = 1 << 20 };
 
 /** DWARF 5, table 7.9, and the one that GCC had before. */
 enum { OP_ADDR = 0x03, OP_PLUS_UCONST = 0x23, OP_ADDRX = 0xa1, OP_GNU_ADDR_INDEX = 0xfb };
+
+// libdwarf looks less closely at sections that lie beyond the file's end, and at compressed ones.
+struct error *die_file_check(const char *path)
+{
+	_cleanup_elf_file_ struct elf_file *elf = NULL;
+	struct error *error = elf_file_open(path, &elf);
+
+	if (error)
+		return error;
+	if (!elf_file_has_dwarf(elf))
+		return error_create(ERROR_UNSUPPORTED, "%s has no debug information", path);
+	return NULL;
+}
 
 struct error *die_file_damaged(const struct die_file *file, const char *what)
 {

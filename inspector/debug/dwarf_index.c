@@ -37,8 +37,8 @@ static struct error *origin_name(const struct die_file *file, struct Dwarf_Die_s
 	return NULL;
 }
 
-static struct error *type_name(const struct die_file *file, struct Dwarf_Die_s *die,
-			       const char **ret)
+static struct error *defined_name(const struct die_file *file, struct Dwarf_Die_s *die,
+				  const char **ret)
 {
 	bool declaration = false;
 	struct error *error = die_name(file, die, ret);
@@ -81,7 +81,11 @@ static struct error *index_die(struct dwarf_index *index, struct Dwarf_Die_s *di
 	case DIE_TAG_ENUMERATION:
 	case DIE_TAG_BASE_TYPE:
 		entry.kind = NAME_TAG;
-		error = type_name(index->file, die, &entry.name);
+		error = defined_name(index->file, die, &entry.name);
+		break;
+	case DIE_TAG_SUBPROGRAM:
+		entry.kind = NAME_FUNCTION;
+		error = defined_name(index->file, die, &entry.name);
 		break;
 	case DIE_TAG_VARIABLE:
 		entry.kind = NAME_VARIABLE;
@@ -197,4 +201,22 @@ struct error *dwarf_index_variable(struct dwarf_index *index, const char *name, 
 			return error;
 	}
 	return NULL;
+}
+
+struct error *dwarf_index_function(struct dwarf_index *index, const char *name,
+				   struct Dwarf_Die_s **ret)
+{
+	size_t first = 0, second = 0;
+	bool more = true;
+
+	*ret = NULL;
+	while (more) {
+		struct error *error = index_more(index, &more);
+		if (error)
+			return error;
+	}
+	if (!name_index_find(&index->names, NAME_FUNCTION, name, 0, &first) ||
+	    name_index_find(&index->names, NAME_FUNCTION, name, first + 1, &second))
+		return NULL;
+	return entry_open(index, &index->names.list[first], ret);
 }

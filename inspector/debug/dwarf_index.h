@@ -36,6 +36,10 @@ MUST_USE struct error *dwarf_index_tag(struct dwarf_index *index, const char *na
 MUST_USE struct error *dwarf_index_variable(struct dwarf_index *index, const char *name,
 					    size_t *cursor, struct Dwarf_Die_s **ret);
 
+/** The function @a name, as above, if no other has its name; all units are read for it. */
+MUST_USE struct error *dwarf_index_function(struct dwarf_index *index, const char *name,
+					    struct Dwarf_Die_s **ret);
+
 enum {
 	/** The definition, its declaration, and with LTO the abstract instance of either. */
 	ORIGIN_STEPS_LIMIT = 4,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "debug/dwarf_objects.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 #include "debug/function_scope.h"
 #include "debug/type_view.h"
@@ -24,6 +26,7 @@ void dwarf_objects_deinit(struct dwarf_objects *objects)
 	code_index_deinit(&objects->code);
 	object_base_deinit(&objects->base);
 	object_answers_deinit(&objects->answers);
+	elf_file_close(objects->elf);
 }
 
 static uint64_t distance(uint64_t one, uint64_t other)
@@ -42,14 +45,17 @@ static bool choice_fits(const struct choice *choice, const struct object_struct 
 static struct error *choice_look(void *context, struct Dwarf_Die_s **type)
 {
 	struct choice *choice = context;
-	bool is_head = false;
+	bool is_head = false, is_type = false;
 	_cleanup_object_struct_ struct object_struct object = {0};
 	struct error *error = object_struct_pointed_to(choice->base, type, &object);
 
 	if (error || !choice_fits(choice, &object))
 		return error;
 	error = object_struct_is_head(choice->base, object.type, &is_head);
-	if (error || is_head)
+	if (!error)
+		error = object_struct_is_type(choice->base, object.type, &is_type);
+	// A variable that points to a type says nothing, unless the object is one.
+	if (error || is_head || (is_type && object.bytes < choice->size_bytes))
 		return error;
 	// Of several as near the outermost: what is inlined may be about other objects.
 	if (choice->best.type && distance(object.bytes, choice->size_bytes) >=
@@ -61,6 +67,28 @@ static struct error *choice_look(void *context, struct Dwarf_Die_s **type)
 	return NULL;
 }
 
+/**
+ * The function whose symbol stands at @a address. With LTO GCC may leave out the entry of compiled
+ * code and keep that of the definition, which has no address (GCC 12 in Debian's python3.11).
+ */
+static struct error *function_by_symbol(struct dwarf_objects *objects, addr_t address,
+					struct Dwarf_Die_s **ret)
+{
+	uint64_t into = 0;
+	struct error *error = NULL;
+
+	if (!objects->elf)
+		error = elf_file_open(die_file_path(objects->index->file), &objects->elf);
+	if (error)
+		return error;
+	const char *symbol = elf_file_symbol_at(objects->elf, address, &into);
+	if (!symbol || into != 0)
+		return NULL;
+	// What the compiler added: ".lto_priv.0", ".part.1".
+	_cleanup_free_ char *name = strndup(symbol, strcspn(symbol, "."));
+	return name ? dwarf_index_function(objects->index, name, ret) : error_no_memory();
+}
+
 static struct error *function_struct(struct dwarf_objects *objects,
 				     const struct layout_object *object, struct object_struct *ret)
 {
@@ -69,6 +97,8 @@ static struct error *function_struct(struct dwarf_objects *objects,
 	const struct function_scope_visitor visitor = {choice_look, &choice};
 	struct error *error = code_index_function(&objects->code, object->function, &function);
 
+	if (!error && !function)
+		error = function_by_symbol(objects, object->function, &function);
 	if (!error && function)
 		error = function_scope_walk(objects->index->file, function, &visitor);
 	*ret = choice.best;

@@ -9,6 +9,7 @@
  */
 
 #include "debug/code_index.h"
+#include "debug/elf_file.h"
 #include "debug/object_answers.h"
 #include "debug/object_struct.h"
 
@@ -18,6 +19,8 @@ struct dwarf_objects {
 	struct dwarf_index *index;
 	struct code_index code;
 	struct object_base base;
+	/** For its symbols; NULL until needed. */
+	struct elf_file *elf;
 	/** What was answered. */
 	struct object_answers answers;
 };

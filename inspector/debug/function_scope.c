@@ -10,12 +10,20 @@ struct scope {
 	unsigned depth;
 };
 
+/** The source file of a function: its number in the tables of the unit. */
+struct home {
+	uint64_t unit_at;
+	int64_t file;
+};
+
 /** A queue: each scope once, whichever way it was come to. */
 struct scopes {
 	const struct die_file *file;
 	struct scope list[SCOPES_LIMIT];
 	size_t count;
 	size_t variable_count;
+	/** Of the function that was asked about. */
+	struct home home;
 };
 
 static struct error *scope_add(struct scopes *scopes, struct Dwarf_Die_s *die, unsigned depth)
@@ -52,6 +60,40 @@ static struct error *variable_type(const struct die_file *file, struct Dwarf_Die
 	return error;
 }
 
+/** Where the definition of @a function (or of what is inlined) stands; file 0 when nobody says. */
+static struct error *home_of(const struct die_file *file, struct Dwarf_Die_s *function,
+			     struct home *ret)
+{
+	_cleanup_die_ struct Dwarf_Die_s *die = NULL;
+	struct error *error = die_copy(file, function, &die);
+
+	*ret = (struct home){0};
+	for (int i = 0; !error && i < ORIGIN_STEPS_LIMIT; i++) {
+		struct Dwarf_Die_s *next = NULL;
+		bool present = false;
+		error = die_number(file, die, DIE_AT_DECL_FILE, &present, &ret->file);
+		if (!error && present)
+			return die_unit_offset(file, die, &ret->unit_at);
+		if (!error)
+			error = dwarf_index_origin(file, die, &next);
+		if (error || !next)
+			return error;
+		die_free(die);
+		die = next;
+	}
+	return error;
+}
+
+static struct error *inlined_add(struct scopes *scopes, struct Dwarf_Die_s *die, unsigned depth)
+{
+	struct home home;
+	struct error *error = home_of(scopes->file, die, &home);
+
+	if (error || home.unit_at != scopes->home.unit_at || home.file != scopes->home.file)
+		return error;
+	return scope_add(scopes, die, depth);
+}
+
 static struct error *child_look(struct scopes *scopes, struct Dwarf_Die_s *die, unsigned depth,
 				const struct function_scope_visitor *visitor)
 {
@@ -63,8 +105,9 @@ static struct error *child_look(struct scopes *scopes, struct Dwarf_Die_s *die, 
 		return error;
 	switch (tag) {
 	case DIE_TAG_BLOCK:
-	case DIE_TAG_INLINED:
 		return scope_add(scopes, die, depth + 1);
+	case DIE_TAG_INLINED:
+		return inlined_add(scopes, die, depth + 1);
 	case DIE_TAG_PARAMETER:
 	case DIE_TAG_VARIABLE:
 		if (++scopes->variable_count > SCOPE_VARIABLES_LIMIT)
@@ -102,7 +145,10 @@ struct error *function_scope_walk(const struct die_file *file, struct Dwarf_Die_
 				  const struct function_scope_visitor *visitor)
 {
 	struct scopes scopes = {.file = file};
-	struct error *error = scope_add(&scopes, function, 0);
+	struct error *error = home_of(file, function, &scopes.home);
+
+	if (!error)
+		error = scope_add(&scopes, function, 0);
 
 	for (size_t i = 0; !error && i < scopes.count; i++) {
 		const struct scope scope = scopes.list[i];

@@ -52,8 +52,11 @@ struct error *name_index_add(struct name_index *index, struct name_entry entry)
 {
 	size_t earlier;
 
+	// Inline functions of headers are in every unit.
 	if (entry.kind != NAME_VARIABLE &&
-	    name_index_find(index, (enum name_kind)entry.kind, entry.name, 0, &earlier))
+	    name_index_find(index, (enum name_kind)entry.kind, entry.name, 0, &earlier) &&
+	    (entry.kind != NAME_FUNCTION ||
+	     name_index_find(index, NAME_FUNCTION, entry.name, earlier + 1, &earlier)))
 		return NULL;
 	if (index->count >= ENTRIES_LIMIT)
 		return error_create(ERROR_FAILED, "more than %d names", ENTRIES_LIMIT);

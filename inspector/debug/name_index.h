@@ -18,6 +18,8 @@ enum name_kind {
 	/** A struct, union or enum tag, or a base type, with a complete definition. */
 	NAME_TAG,
 	NAME_VARIABLE,
+	/** Defined, not just declared. */
+	NAME_FUNCTION,
 };
 
 struct name_entry {
@@ -47,7 +49,7 @@ struct name_index {
 void name_index_deinit(struct name_index *index);
 
 /** Adds an entry (`hash` and `next` are set here). Of a typedef or tag only the first stays; of the
- *  variables all. */
+ *  variables all, of the functions the first two. */
 MUST_USE struct error *name_index_add(struct name_index *index, struct name_entry entry);
 
 /**

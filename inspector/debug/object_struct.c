@@ -66,6 +66,35 @@ static struct error *head_read(const struct die_file *file, struct Dwarf_Die_s *
 	return error;
 }
 
+/** The head's pointer to something other than a neighbour leads to the object's type. */
+static struct error *type_tag_find(struct object_base *base, struct Dwarf_Die_s *type)
+{
+	_cleanup_die_ struct Dwarf_Die_s *member = NULL;
+	const struct die_file *file = base->index->file;
+	struct error *error = die_child(file, type, &member);
+
+	while (!error && member && !base->type_tag) {
+		_cleanup_die_ struct Dwarf_Die_s *target = NULL;
+		const char *tag_name = NULL;
+		unsigned tag = 0;
+		error = die_follow(file, member, DIE_AT_TYPE, &target);
+		if (!error)
+			error = type_view_strip(base->index, &target, &tag);
+		if (!error && target && tag == DIE_TAG_POINTER) {
+			error = type_view_step(base->index, &target);
+			if (!error)
+				error = type_view_strip(base->index, &target, &tag);
+			if (!error && target && tag == DIE_TAG_STRUCTURE)
+				error = die_name(file, target, &tag_name);
+		}
+		if (tag_name && (!base->tag || strcmp(tag_name, base->tag) != 0))
+			base->type_tag = tag_name;
+		if (!error)
+			error = die_next(file, &member);
+	}
+	return error;
+}
+
 struct error *object_base_set(struct object_base *base, struct dwarf_index *index, const char *name)
 {
 	_cleanup_die_ struct Dwarf_Die_s *type = NULL;
@@ -95,7 +124,7 @@ struct error *object_base_set(struct object_base *base, struct dwarf_index *inde
 	if (!made.name)
 		return error_no_memory();
 	*base = made;
-	return NULL;
+	return type ? type_tag_find(base, type) : NULL;
 }
 
 /**
@@ -189,6 +218,24 @@ static struct error *begins_with_base(struct object_base *base, struct Dwarf_Die
 		error = has_same_head(base, head, ret);
 		if (!error && !*ret)
 			error = to_first_member(base, &head, ret);
+	}
+	return error;
+}
+
+struct error *object_struct_is_type(struct object_base *base, struct Dwarf_Die_s *type, bool *ret)
+{
+	_cleanup_die_ struct Dwarf_Die_s *head = NULL;
+	struct error *error = die_copy(base->index->file, type, &head);
+
+	*ret = false;
+	for (int i = 0; !error && head && base->type_tag && i < HEADS_LIMIT; i++) {
+		const char *name = NULL;
+		bool is_base = false;
+		error = die_name(base->index->file, head, &name);
+		*ret = name && strcmp(name, base->type_tag) == 0;
+		if (error || *ret)
+			return error;
+		error = to_first_member(base, &head, &is_base);
 	}
 	return error;
 }

@@ -26,6 +26,9 @@ struct object_base {
 	char *name;
 	/** NULL when it has none, or when there is no such type. */
 	const char *tag;
+	/** The tag of what its head points to, which is what types are (PyTypeObject); NULL when
+	 *  it has none. */
+	const char *type_tag;
 	/** 0 when there is no such type, and nothing begins with it then. */
 	uint64_t bytes;
 	struct object_head_member head[OBJECT_HEAD_MEMBERS_MAX];
@@ -59,6 +62,10 @@ MUST_USE struct error *object_struct_of(struct object_base *base, struct Dwarf_D
 /** The same for what it points to; not `type` but a pointer to it. */
 MUST_USE struct error *object_struct_pointed_to(struct object_base *base, struct Dwarf_Die_s **type,
 						struct object_struct *ret);
+
+/** Whether @a type is or begins with what types are: all code has pointers to those. */
+MUST_USE struct error *object_struct_is_type(struct object_base *base, struct Dwarf_Die_s *type,
+					     bool *ret);
 
 /** Whether @a type has nothing but the base and a number of items (PyVarObject): no object's own
  *  struct, and yet what functions call objects of any type. */
