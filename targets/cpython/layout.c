@@ -227,8 +227,17 @@ static void layout_derive(struct py_layout *layout)
 {
 	layout->is_python2 = layout->f.int_value.present;
 	layout->has_immortals = layout->f.object_refcnt_split.present;
-	if (layout->f.values_values.present)
-		layout->preheader_flags |= 1U << 4;
+	if (layout->f.values_values.present) {
+		layout->managed_dict_flag = 1U << 4;
+		layout->preheader_flags |= layout->managed_dict_flag;
+		layout->managed = PY_MANAGED_APART;
+	}
+	if (layout->size.dict_or_values)
+		layout->managed = PY_MANAGED_TAGGED;
+	if (layout->f.values_valid.present) {
+		layout->managed = PY_MANAGED_INLINE;
+		layout->inline_values_flag = 1U << 2;
+	}
 	if (layout->has_immortals)
 		layout->preheader_flags |= 1U << 3;
 	layout->long_digits_min = layout->f.values_values.present ? 1 : 0;

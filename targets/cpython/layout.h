@@ -50,6 +50,18 @@ struct py_field {
 	X(type_flags, true, "PyTypeObject:tp_flags") \
 	X(type_base, true, "PyTypeObject:tp_base") \
 	X(type_dict, true, "PyTypeObject:tp_dict") \
+	X(type_mro, true, "PyTypeObject:tp_mro") \
+	X(type_traverse, true, "PyTypeObject:tp_traverse") \
+	X(type_dealloc, true, "PyTypeObject:tp_dealloc") \
+	X(type_dictoffset, true, "PyTypeObject:tp_dictoffset") \
+	X(type_weaklistoffset, true, "PyTypeObject:tp_weaklistoffset") \
+	X(type_del, true, "PyTypeObject:tp_del") \
+	X(type_finalize, false, "PyTypeObject:tp_finalize") \
+	X(type_is_gc, true, "PyTypeObject:tp_is_gc") \
+	/* The descriptions of slots, which stand behind a class object. */ \
+	X(memberdef_type, true, "PyMemberDef:type") \
+	X(memberdef_offset, true, "PyMemberDef:offset") \
+	X(memberdef_name, true, "PyMemberDef:name") \
 	X(heaptype_name, true, "PyHeapTypeObject:ht_name") \
 	X(heaptype_qualname, false, "PyHeapTypeObject:ht_qualname") \
 	X(heaptype_cached_keys, false, "PyHeapTypeObject:ht_cached_keys") \
@@ -73,11 +85,19 @@ struct py_field {
 	X(keys_indices, false, "_dictkeysobject:dk_indices") \
 	/* From 3.11 a struct of its own; before, a bare array of pointers. */ \
 	X(values_values, false, "_dictvalues:values") \
+	/* From 3.13: the values of an instance stand behind it. */ \
+	X(values_valid, false, "_dictvalues:valid") \
+	X(values_embedded, false, "_dictvalues:embedded") \
+	X(values_capacity, false, "_dictvalues:capacity") \
 	X(entry_key, true, "PyDictKeyEntry:me_key|PyDictEntry:me_key") \
 	X(entry_value, true, "PyDictKeyEntry:me_value|PyDictEntry:me_value") \
 	X(unicode_entry_key, false, "PyDictUnicodeEntry:me_key") \
 	X(unicode_entry_value, false, "PyDictUnicodeEntry:me_value") \
+	X(list_items, true, "PyListObject:ob_item") \
 	X(list_allocated, true, "PyListObject:allocated") \
+	X(tuple_items, true, "PyTupleObject:ob_item") \
+	X(weakref_object, true, "PyWeakReference:wr_object") \
+	X(weakref_callback, true, "PyWeakReference:wr_callback") \
 	X(set_mask, true, "PySetObject:mask") \
 	X(set_table, true, "PySetObject:table") \
 	X(set_smalltable, true, "PySetObject:smalltable") \
@@ -100,6 +120,8 @@ struct py_field {
 	/* Python 2 only, as are old-style instances and the blocks of int and float. */ \
 	X(int_value, false, "PyIntObject:ob_ival") \
 	X(instance_class, false, "PyInstanceObject:in_class") \
+	X(instance_dict, false, "PyInstanceObject:in_dict") \
+	X(class_bases, false, "PyClassObject:cl_bases") \
 	X(class_dict, false, "PyClassObject:cl_dict") \
 	X(class_name, false, "PyClassObject:cl_name") \
 	X(intblock_next, false, "_intblock:next") \
@@ -151,6 +173,9 @@ struct py_field {
 	X(gc_head, true, "PyGC_Head") \
 	X(type, true, "PyTypeObject") \
 	X(heaptype, true, "PyHeapTypeObject") \
+	X(memberdef, true, "PyMemberDef") \
+	/* 3.12 alone: one word for the dict or the values of an instance. */ \
+	X(dict_or_values, false, "PyDictOrValues") \
 	X(keys, false, "_dictkeysobject") \
 	X(entry, true, "PyDictKeyEntry|PyDictEntry") \
 	X(unicode_entry, false, "PyDictUnicodeEntry") \
@@ -190,6 +215,11 @@ struct py_field {
 	X(ref_total, "_Py_RefTotal", NULL) \
 	X(interned, "interned", NULL) \
 	X(type_type, "PyType_Type", NULL) \
+	X(list_type, "PyList_Type", NULL) \
+	X(tuple_type, "PyTuple_Type", NULL) \
+	X(dict_type, "PyDict_Type", NULL) \
+	X(generator_type, "PyGen_Type", NULL) \
+	X(weakref_type, "_PyWeakref_RefType", NULL) \
 	X(odict_type, "PyODict_Type", NULL) \
 	X(set_type, "PySet_Type", NULL) \
 	X(frozenset_type, "PyFrozenSet_Type", NULL) \
@@ -198,6 +228,17 @@ struct py_field {
 	X(int_type, "PyInt_Type", NULL) \
 	X(float_type, "PyFloat_Type", NULL)
 /* clang-format on */
+
+/** Where an instance has its attributes when its type has Py_TPFLAGS_MANAGED_DICT. */
+enum py_managed {
+	PY_MANAGED_NONE,
+	/** A pointer to the dict three words before the object, one to the values four before. */
+	PY_MANAGED_APART,
+	/** One word, three before the object: the dict, or the values with the lowest bit set. */
+	PY_MANAGED_TAGGED,
+	/** The dict three words before the object, the values behind it. */
+	PY_MANAGED_INLINE,
+};
 
 struct py_layout {
 	struct {
@@ -224,6 +265,10 @@ struct py_layout {
 
 	/** Type flags under which two words stand before the collector's head (3.11 and later). */
 	uint64_t preheader_flags;
+	/** Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_INLINE_VALUES; 0 where there are none. */
+	uint64_t managed_dict_flag;
+	uint64_t inline_values_flag;
+	enum py_managed managed;
 	/** Python 3 below 3.8 keeps a "finalized" bit below the collector's reference count. */
 	uint32_t gc_refs_shift;
 	/** What int.__sizeof__() counts at least: from 3.11 on room for one digit is always told. */
