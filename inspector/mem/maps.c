@@ -179,6 +179,31 @@ struct error *maps_parse(const char *text, size_t length, struct maps *ret)
 	return NULL;
 }
 
+struct error *maps_copy(const struct maps *maps, struct maps *ret)
+{
+	_cleanup_maps_ struct maps copy = {0};
+	struct error *error =
+		array_reserve(&copy.list, &copy.capacity, maps->count, sizeof(*copy.list));
+	size_t bytes = 1;
+
+	for (size_t i = 0; i < maps->count; i++)
+		bytes += strlen(maps->list[i].path) + 1;
+	if (!error && !(copy.text = malloc(bytes)))
+		error = error_no_memory();
+	if (error)
+		return error;
+	char *text = copy.text;
+	for (; copy.count < maps->count; copy.count++) {
+		size_t length = strlen(maps->list[copy.count].path) + 1;
+		copy.list[copy.count] = maps->list[copy.count];
+		copy.list[copy.count].path = memcpy(text, maps->list[copy.count].path, length);
+		text += length;
+	}
+	*ret = copy;
+	copy = (struct maps){0};
+	return NULL;
+}
+
 const struct mapping *maps_find(const struct maps *maps, addr_t at)
 {
 	size_t low = 0, high = maps->count;

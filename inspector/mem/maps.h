@@ -53,6 +53,9 @@ void maps_deinit(struct maps *maps);
  *  Lines that do not parse are an error, not skipped. */
 MUST_USE struct error *maps_parse(const char *text, size_t length, struct maps *ret);
 
+/** A copy of its own of @a maps into *@a ret (zero-initialised). */
+MUST_USE struct error *maps_copy(const struct maps *maps, struct maps *ret);
+
 /** The mapping that holds @a at, or NULL. O(log n). */
 const struct mapping *maps_find(const struct maps *maps, addr_t at);
 

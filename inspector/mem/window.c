@@ -13,6 +13,8 @@ static const addr_t NO_PAGE = ~(addr_t)0;
 
 struct mem_window {
 	struct mem_source *source;
+	/** Its bytes may lie in our memory (mem_source_view()). */
+	bool has_views;
 	struct error *error;
 	/** See mem_window_lend(). */
 	addr_t lent_at;
@@ -33,6 +35,7 @@ struct error *mem_window_create(struct mem_source *source, struct mem_window **r
 	if (!window)
 		return error_no_memory();
 	window->source = source;
+	window->has_views = source->ops->view;
 	window->error = NULL;
 	mem_window_lend(window, 0, NULL, 0);
 	mem_window_clear(window);
@@ -76,6 +79,17 @@ static const unsigned char *mem_window_lent(const struct mem_window *window, add
 	return window->lent + offset;
 }
 
+// What needs no reading: @a bytes at @a at where they lie in our memory already.
+static const unsigned char *mem_window_at_hand(const struct mem_window *window, addr_t at,
+					       size_t bytes)
+{
+	const unsigned char *lent = mem_window_lent(window, at, bytes);
+
+	if (lent || !window->has_views)
+		return lent;
+	return mem_source_view(window->source, at, bytes);
+}
+
 static const unsigned char *mem_window_page(struct mem_window *window, addr_t page)
 {
 	size_t slot = (size_t)(page / MEM_WINDOW_PAGE_BYTES) % PAGE_SLOTS;
@@ -96,11 +110,10 @@ const void *mem_window_at(struct mem_window *window, addr_t at, size_t bytes)
 {
 	addr_t page = at & ~(addr_t)(MEM_WINDOW_PAGE_BYTES - 1);
 	size_t offset = (size_t)(at - page);
+	const unsigned char *at_hand = mem_window_at_hand(window, at, bytes);
 
-	const unsigned char *lent = mem_window_lent(window, at, bytes);
-
-	if (lent)
-		return lent;
+	if (at_hand)
+		return at_hand;
 	if (bytes > MEM_WINDOW_BYTES_MAX || at > NO_PAGE - bytes)
 		return NULL;
 	if (offset + bytes <= MEM_WINDOW_PAGE_BYTES) {
@@ -113,10 +126,10 @@ const void *mem_window_at(struct mem_window *window, addr_t at, size_t bytes)
 bool mem_window_read(struct mem_window *window, addr_t at, void *into, size_t bytes)
 {
 	unsigned char *out = into;
-	const unsigned char *lent = mem_window_lent(window, at, bytes);
+	const unsigned char *at_hand = mem_window_at_hand(window, at, bytes);
 
-	if (lent) {
-		memcpy(into, lent, bytes);
+	if (at_hand) {
+		memcpy(into, at_hand, bytes);
 		return true;
 	}
 	if (at > NO_PAGE - bytes)
