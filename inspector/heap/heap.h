@@ -4,10 +4,9 @@
 
 /*
  * The graph of references of one moment: types, objects, references, roots, as packed arrays. Objects
- * have dense ids; those met in address order come first and ascending by address, those found only
- * because something refers to them (static objects) behind them. No I/O, no interpreter.
+ * have dense ids, ascending by address. No I/O, no interpreter.
  *
- * Memory: some 36 bytes per object and 4 per reference; 4 more of each when heap_reverse() was asked
+ * Memory: some 34 bytes per object and 4 per reference; 4 more of each when heap_reverse() was asked
  * for. Built by heap/builder.h, or from text (heap/text.h); constant afterwards, so that any number
  * of threads may read it.
  */
@@ -100,6 +99,8 @@ struct heap {
 
 	/** References that led to no object and were left out, by kind. */
 	uint64_t dangling_count[4];
+	/** Roots that led to no object and were left out. */
+	uint64_t dangling_root_count;
 	uint64_t unreadable;
 	uint64_t truncated;
 	char *problem_texts[HEAP_PROBLEM_TEXTS_MAX];

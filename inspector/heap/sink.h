@@ -218,8 +218,9 @@ MUST_USE static inline struct error *heap_sink_collector(struct heap_sink *sink,
 	return sink->ops->collector(sink, collector);
 }
 
-/** Addresses that references lead to and at which no object was reported, each once, ascending; those
- *  told before are not told again. The caller frees *@a ret. When all sinks are joined. */
+/** Addresses that references and roots lead to and at which no object was reported, each once,
+ *  ascending; those told before are not told again, and those that no object can have (0, not a
+ *  multiple of 8, beyond 48 bits) not at all. The caller frees *@a ret. When all sinks are joined. */
 MUST_USE static inline struct error *heap_sink_unknown(struct heap_sink *sink, addr_t **ret,
 						       size_t *ret_count)
 {

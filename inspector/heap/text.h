@@ -5,7 +5,7 @@
 /*
  * A heap as text, in and out, so that analyses can be written and tested without a process. One line
  * each, words separated by blanks, '#' begins a comment; names with blanks or '#' in them stand in
- * double quotes with \" and \\ for themselves:
+ * double quotes with \" and \\ for themselves and \n for the end of a line:
  *
  *   type NAME [at=0x10] [basic=48] [finalizer=del|legacy|builtin]
  *   object 0x1000 TYPE [size=56] [refs=2] [tracked] [frozen] [immortal] [static] [legacy]
@@ -15,9 +15,11 @@
  *                                            garbage c-variable c-stack c-memory
  *   collector [disabled] [saveall] [garbage=0x3000]
  *
- * A TYPE that was not announced is announced so. An object's `refs` are, unless given, as many as
- * references of kinds gc, owned and guess lead to it, so that only what C holds needs to be said.
- * Objects may be referred to before their lines.
+ * A TYPE is a name, or @ and the address of the type where two share a name; one that was not announced
+ * is announced so. An object's address is a multiple of 8, and it has one line. Its `size` is, unless
+ * given, that of its type; its `refs` are, unless given, as many as references of kinds gc, owned and
+ * guess and roots that own lead to it, so that only what C holds needs to be said. Objects may be
+ * referred to before their lines. References and roots that lead to no object are left out.
  */
 
 #include <stdio.h>

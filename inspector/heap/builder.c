@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "heap/builder.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "heap/builder_store.h"
+
+enum {
+	KNOWN_FLAGS = HEAP_TRACKED | HEAP_IMMORTAL | HEAP_FROZEN | HEAP_STATIC |
+		      HEAP_LEGACY_FINALIZER | HEAP_FINALIZED | HEAP_PART | HEAP_GENERATION_MASK,
+};
+
+static struct error *builder_want_type(struct builder *builder, uint32_t id)
+{
+	if (id >= HEAP_TYPES_MAX)
+		return error_create(ERROR_FAILED, "type id %u is out of range", id);
+	struct error *error = array_reserve(&builder->types, &builder->types_capacity,
+					    (size_t)id + 1, sizeof(*builder->types));
+	if (!error && id >= builder->type_count)
+		builder->type_count = id + 1;
+	return error;
+}
+
+static struct error *builder_types(struct heap_sink *sink, const struct heap_type *types,
+				   size_t count)
+{
+	struct builder *builder = (struct builder *)sink;
+
+	for (size_t i = 0; i < count; i++) {
+		struct error *error = builder_want_type(builder, types[i].id);
+		if (error)
+			return error;
+		char *name = strdup(types[i].name);
+		if (!name)
+			return error_no_memory();
+		struct heap_type_row *row = &builder->types[types[i].id];
+		free(row->name);
+		*row = (struct heap_type_row){
+			.name = name,
+			.at = types[i].at,
+			.basic_size_bytes = types[i].basic_size_bytes,
+			.finalizer = types[i].finalizer,
+		};
+	}
+	return NULL;
+}
+
+static struct error *builder_keep_text(struct builder *builder, const char *text)
+{
+	if (builder->problem_text_count == HEAP_PROBLEM_TEXTS_MAX)
+		return NULL;
+	char *copy = strdup(text);
+	if (!copy)
+		return error_no_memory();
+	builder->problem_texts[builder->problem_text_count++] = copy;
+	return NULL;
+}
+
+struct error *builder_complain(struct builder *builder, enum heap_problem_kind kind,
+			       const char *text)
+{
+	builder->problem_counts[kind]++;
+	return builder_keep_text(builder, text);
+}
+
+static struct error *builder_problem(struct heap_sink *sink, const struct heap_problem *problem)
+{
+	return builder_complain((struct builder *)sink, problem->kind, problem->text);
+}
+
+static struct error *builder_complain_of_address(struct builder *builder, addr_t at)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "an object cannot lie at 0x%" PRIx64, at);
+	return builder_complain(builder, HEAP_PROBLEM_TRUNCATED, text);
+}
+
+static struct error *builder_objects(struct heap_sink *sink, const struct heap_object *objects,
+				     size_t count)
+{
+	struct builder *builder = (struct builder *)sink;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct heap_object *object = &objects[i];
+		struct error *error = NULL;
+		if (object->type >= builder->type_count)
+			error = builder_want_type(builder, object->type);
+		if (error)
+			return error;
+		if (!heap_index_takes(object->at)) {
+			error = builder_complain_of_address(builder, object->at);
+			if (error)
+				return error;
+			continue;
+		}
+		struct builder_object *kept = store_add(&builder->objects, sizeof(*kept));
+		if (!kept)
+			return error_no_memory();
+		uint32_t refcount =
+			object->refcount < UINT32_MAX ? (uint32_t)object->refcount : UINT32_MAX;
+		*kept = (struct builder_object){
+			.at_flags = object->at | (uint64_t)(object->flags & KNOWN_FLAGS)
+							 << HEAP_ADDRESS_BITS,
+			.size_bytes = object->size_bytes,
+			.refcount = object->flags & HEAP_IMMORTAL ? 0 : refcount,
+			.type = object->type,
+		};
+		builder->object_count++;
+	}
+	return NULL;
+}
+
+static struct error *builder_references(struct heap_sink *sink, addr_t from,
+					const struct heap_reference *references, size_t count)
+{
+	struct builder *builder = (struct builder *)sink;
+	bool is_long = count >= BUILDER_RUN_LONG;
+
+	if (count == 0)
+		return NULL;
+	if (!heap_index_takes(from))
+		return builder_complain_of_address(builder, from);
+	if (count > UINT32_MAX)
+		return error_create(ERROR_FAILED, "the object at 0x%" PRIx64 " has %zu references",
+				    from, count);
+	uint64_t *words = store_add(&builder->references, (1 + is_long + count) * sizeof(*words));
+	if (!words)
+		return error_no_memory();
+	*words++ = from | (uint64_t)(is_long ? BUILDER_RUN_LONG : count) << HEAP_ADDRESS_BITS;
+	if (is_long)
+		*words++ = count;
+	for (size_t i = 0; i < count; i++) {
+		addr_t to = heap_index_takes(references[i].to) ? references[i].to : 0;
+		uint64_t part = references[i].kind & HEAP_REFERENCE_PART ? 1 : 0;
+		words[i] = to | part << BUILDER_PART_SHIFT |
+			   (uint64_t)(references[i].kind & 3) << BUILDER_KIND_SHIFT;
+	}
+	builder->reference_count += count;
+	return NULL;
+}
+
+static struct error *builder_roots(struct heap_sink *sink, const struct heap_root *roots,
+				   size_t count)
+{
+	struct builder *builder = (struct builder *)sink;
+	struct error *error = array_reserve(&builder->roots, &builder->roots_capacity,
+					    builder->root_count + count, sizeof(*builder->roots));
+
+	for (size_t i = 0; !error && i < count; i++) {
+		char *name = strdup(roots[i].name ? roots[i].name : "");
+		if (!name)
+			return error_no_memory();
+		builder->roots[builder->root_count] = roots[i];
+		builder->roots[builder->root_count++].name = name;
+	}
+	return error;
+}
+
+static struct error *builder_collector(struct heap_sink *sink,
+				       const struct heap_collector *collector)
+{
+	struct builder *builder = (struct builder *)sink;
+
+	builder->collector = *collector;
+	builder->collector_known = true;
+	return NULL;
+}
+
+static struct error *builder_fork(struct heap_sink *sink, struct heap_sink **ret)
+{
+	return heap_builder_create(((struct builder *)sink)->thread_count, ret);
+}
+
+static struct error *builder_join_types(struct builder *builder, struct builder *child)
+{
+	if (child->type_count == 0)
+		return NULL;
+	struct error *error = builder_want_type(builder, child->type_count - 1);
+	for (size_t i = 0; !error && i < child->type_count; i++) {
+		if (!child->types[i].name)
+			continue;
+		free(builder->types[i].name);
+		builder->types[i] = child->types[i];
+		child->types[i].name = NULL;
+	}
+	return error;
+}
+
+static struct error *builder_join_roots(struct builder *builder, struct builder *child)
+{
+	struct error *error =
+		array_reserve(&builder->roots, &builder->roots_capacity,
+			      builder->root_count + child->root_count, sizeof(*builder->roots));
+	if (error || child->root_count == 0)
+		return error;
+	memcpy(builder->roots + builder->root_count, child->roots,
+	       child->root_count * sizeof(*child->roots));
+	builder->root_count += child->root_count;
+	child->root_count = 0;
+	return NULL;
+}
+
+static struct error *builder_join(struct heap_sink *sink, struct heap_sink *child_sink)
+{
+	struct builder *builder = (struct builder *)sink, *child = (struct builder *)child_sink;
+	struct error *error = builder_join_types(builder, child);
+
+	if (!error)
+		error = builder_join_roots(builder, child);
+	store_move(&builder->objects, &child->objects);
+	store_move(&builder->references, &child->references);
+	builder->object_count += child->object_count;
+	builder->reference_count += child->reference_count;
+	if (child->collector_known)
+		error_destroy(builder_collector(sink, &child->collector));
+	for (size_t i = 0; i < ARRAY_COUNT(builder->problem_counts); i++)
+		builder->problem_counts[i] += child->problem_counts[i];
+	for (size_t i = 0; !error && i < child->problem_text_count; i++)
+		error = builder_keep_text(builder, child->problem_texts[i]);
+	heap_sink_destroy(child_sink);
+	return error;
+}
+
+static void builder_reset(struct heap_sink *sink)
+{
+	struct builder *builder = (struct builder *)sink;
+	struct builder empty = {.sink = builder->sink, .thread_count = builder->thread_count};
+
+	store_clear(&builder->objects);
+	store_clear(&builder->references);
+	for (size_t i = 0; i < builder->type_count; i++)
+		free(builder->types[i].name);
+	free(builder->types);
+	for (size_t i = 0; i < builder->root_count; i++)
+		free((char *)builder->roots[i].name);
+	free(builder->roots);
+	for (size_t i = 0; i < builder->problem_text_count; i++)
+		free(builder->problem_texts[i]);
+	heap_index_destroy(builder->index);
+	addr_map_deinit(&builder->told);
+	*builder = empty;
+}
+
+static void builder_destroy(struct heap_sink *sink)
+{
+	builder_reset(sink);
+	free(sink);
+}
+
+static const struct heap_sink_ops builder_ops = {
+	.types = builder_types,
+	.objects = builder_objects,
+	.problem = builder_problem,
+	.references = builder_references,
+	.roots = builder_roots,
+	.collector = builder_collector,
+	.unknown = builder_unknown,
+	.fork = builder_fork,
+	.join = builder_join,
+	.reset = builder_reset,
+	.destroy = builder_destroy,
+};
+
+struct error *heap_builder_create(unsigned thread_count, struct heap_sink **ret)
+{
+	struct builder *builder = calloc(1, sizeof(*builder));
+
+	if (!builder)
+		return error_no_memory();
+	builder->sink.ops = &builder_ops;
+	builder->thread_count = thread_count;
+	*ret = &builder->sink;
+	return NULL;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "heap/heap.h"
+
+#include <stdlib.h>
+
+#include "heap/index.h"
+#include "heap/pages.h"
+#include "heap/reverse.h"
+
+void heap_destroy(struct heap *heap)
+{
+	if (!heap)
+		return;
+	size_t count = heap->object_count;
+	if (heap->labels)
+		heap->labels->destroy(heap->labels);
+	reverse_destroy(heap->reverse);
+	heap_index_destroy(heap->index);
+	if (heap->edges)
+		pages_free(heap->edges, heap->first_edge[count] * sizeof(heap_edge));
+	pages_free(heap->first_edge, (count + 1) * sizeof(*heap->first_edge));
+	pages_free(heap->flags, count * sizeof(*heap->flags));
+	pages_free(heap->type, count * sizeof(*heap->type));
+	pages_free(heap->refcount, count * sizeof(*heap->refcount));
+	pages_free(heap->size_bytes, count * sizeof(*heap->size_bytes));
+	pages_free(heap->at, count * sizeof(*heap->at));
+	for (size_t i = 0; i < heap->root_count; i++)
+		free(heap->roots[i].name);
+	free(heap->roots);
+	for (size_t i = 0; i < heap->type_count; i++)
+		free(heap->types[i].name);
+	free(heap->types);
+	for (size_t i = 0; i < heap->problem_text_count; i++)
+		free(heap->problem_texts[i]);
+	free(heap);
+}
+
+void heap_cleanup(struct heap **heap)
+{
+	heap_destroy(*heap);
+}
+
+uint32_t heap_find(const struct heap *heap, addr_t at)
+{
+	return heap_index_find(heap->index, at);
+}
+
+struct error *heap_label(const struct heap *heap, uint32_t from, uint32_t number, struct text *into)
+{
+	if (!heap->labels || from >= heap->object_count || number >= heap_edge_count(heap, from))
+		return NULL;
+	return heap->labels->label(heap->labels, from, number, into);
+}
+
+struct error *heap_excess(const struct heap *heap, int64_t **ret)
+{
+	// Far enough ahead that the counter has come from memory when its turn is there.
+	enum { AHEAD = 24 };
+	size_t edge_count = heap->first_edge[heap->object_count];
+	int64_t *excess = malloc((heap->object_count + (size_t)1) * sizeof(*excess));
+
+	if (!excess)
+		return error_no_memory();
+	for (size_t i = 0; i < heap->object_count; i++)
+		excess[i] = heap->refcount[i];
+	for (size_t i = 0; i < edge_count; i++) {
+		if (i + AHEAD < edge_count)
+			__builtin_prefetch(&excess[heap_edge_target(heap->edges[i + AHEAD])], 1);
+		if (heap_edge_kind(heap->edges[i]) != HEAP_EDGE_WEAK)
+			excess[heap_edge_target(heap->edges[i])]--;
+	}
+	for (size_t i = 0; i < heap->root_count; i++)
+		if (heap->roots[i].owns)
+			excess[heap->roots[i].object]--;
+	for (size_t i = 0; i < heap->object_count; i++)
+		if (heap->flags[i] & HEAP_IMMORTAL)
+			excess[i] = 0;
+	*ret = excess;
+	return NULL;
+}

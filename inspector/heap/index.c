@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "heap/index.h"
+
+#include <stdlib.h>
+
+#include "heap/pages.h"
+
+enum {
+	PIECE_BYTES = HEAP_INDEX_PIECE_CELLS * sizeof(struct heap_cell),
+	SLAB_PIECES = PAGES_HUGE_BYTES / PIECE_BYTES,
+	// A small heap needs no huge page.
+	FIRST_SLAB_PIECES = 8,
+	TABLE_LENGTH = 1 << HEAP_INDEX_TABLE_BITS,
+};
+
+struct heap_index_slab {
+	struct heap_index_slab *next;
+	struct heap_cell *cells;
+	size_t piece_count;
+	size_t used;
+};
+
+struct error *heap_index_create(struct heap_index **ret)
+{
+	struct heap_index *index = calloc(1, sizeof(*index));
+
+	if (!index)
+		return error_no_memory();
+	pthread_mutex_init(&index->lock, NULL);
+	*ret = index;
+	return NULL;
+}
+
+void heap_index_destroy(struct heap_index *index)
+{
+	if (!index)
+		return;
+	for (struct heap_index_slab *slab = index->slabs, *next; slab; slab = next) {
+		next = slab->next;
+		pages_free(slab->cells, slab->piece_count * PIECE_BYTES);
+		free(slab);
+	}
+	for (size_t i = 0; i < TABLE_LENGTH; i++)
+		free(index->tables[i]);
+	pthread_mutex_destroy(&index->lock);
+	free(index);
+}
+
+static struct heap_cell *index_new_piece(struct heap_index *index)
+{
+	struct heap_index_slab *slab = index->slabs;
+
+	if (!slab || slab->used == slab->piece_count) {
+		size_t piece_count = slab ? SLAB_PIECES : FIRST_SLAB_PIECES;
+		slab = calloc(1, sizeof(*slab));
+		if (!slab)
+			return NULL;
+		slab->cells = pages_alloc(piece_count * PIECE_BYTES);
+		if (!slab->cells) {
+			free(slab);
+			return NULL;
+		}
+		slab->piece_count = piece_count;
+		slab->next = index->slabs;
+		index->slabs = slab;
+	}
+	return slab->cells + slab->used++ * HEAP_INDEX_PIECE_CELLS;
+}
+
+// With the lock held. Others read the tables meanwhile, so what is entered must be whole by then.
+static struct error *index_add_piece(struct heap_index *index, addr_t at)
+{
+	struct heap_cell ***slot =
+		&index->tables[at >> (HEAP_INDEX_PIECE_BITS + HEAP_INDEX_TABLE_BITS)];
+	struct heap_cell **table = *slot;
+
+	if (!table) {
+		table = calloc(TABLE_LENGTH, sizeof(struct heap_cell *));
+		if (!table)
+			return error_no_memory();
+		__atomic_store_n(slot, table, __ATOMIC_RELEASE);
+	}
+	struct heap_cell **entry = &table[at >> HEAP_INDEX_PIECE_BITS & (TABLE_LENGTH - 1)];
+	if (*entry)
+		return NULL;
+	struct heap_cell *piece = index_new_piece(index);
+	if (!piece)
+		return error_no_memory();
+	__atomic_store_n(entry, piece, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static struct heap_cell *index_cell_shared(struct heap_index *index, addr_t at)
+{
+	struct heap_cell **table = __atomic_load_n(
+		&index->tables[at >> (HEAP_INDEX_PIECE_BITS + HEAP_INDEX_TABLE_BITS)],
+		__ATOMIC_ACQUIRE);
+
+	if (!table)
+		return NULL;
+	struct heap_cell *piece = __atomic_load_n(
+		&table[at >> HEAP_INDEX_PIECE_BITS & (TABLE_LENGTH - 1)], __ATOMIC_ACQUIRE);
+	return piece ? &piece[at >> HEAP_INDEX_CELL_BITS & (HEAP_INDEX_PIECE_CELLS - 1)] : NULL;
+}
+
+struct error *heap_index_mark(struct heap_index *index, addr_t at, bool *ret_first)
+{
+	uint32_t bit = 1U << (at / 8 % 32);
+	struct heap_cell *cell = index_cell_shared(index, at);
+
+	if (!cell) {
+		pthread_mutex_lock(&index->lock);
+		struct error *error = index_add_piece(index, at);
+		pthread_mutex_unlock(&index->lock);
+		if (error)
+			return error;
+		cell = index_cell_shared(index, at);
+	}
+	*ret_first = !(__atomic_fetch_or(&cell->bits, bit, __ATOMIC_RELAXED) & bit);
+	return NULL;
+}
+
+uint64_t heap_index_count(struct heap_index *index)
+{
+	uint64_t count = 0;
+
+	for (size_t i = 0; i < TABLE_LENGTH; i++) {
+		for (size_t j = 0; index->tables[i] && j < TABLE_LENGTH; j++) {
+			struct heap_cell *piece = index->tables[i][j];
+			for (size_t k = 0; piece && k < HEAP_INDEX_PIECE_CELLS; k++) {
+				piece[k].before = (uint32_t)count;
+				count += heap_index_bit_count(piece[k].bits);
+			}
+		}
+	}
+	return count;
+}
