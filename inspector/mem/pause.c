@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "mem/pause.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
@@ -192,19 +193,25 @@ void pause_cleanup(struct pause **pause)
 	pause_end(pause);
 }
 
-static void read_thread_pointers(struct pause *pause)
+static_assert((int)TRACEE_REGISTERS_MAX == (int)PAUSE_REGISTERS_MAX, "one is copied to the other");
+
+static void read_threads(struct pause *pause)
 {
-	for (size_t i = 0; i < pause->tracees.count; i++)
-		pause->threads[i] = (struct pause_thread){
-			.tid = pause->tracees.list[i].tid,
-			.pthread_at = tracee_thread_pointer(&pause->tracees.list[i]),
-		};
+	for (size_t i = 0; i < pause->tracees.count; i++) {
+		const struct tracee *tracee = &pause->tracees.list[i];
+		struct pause_thread *thread = &pause->threads[i];
+
+		thread->tid = tracee->tid;
+		thread->pthread_at = tracee_thread_pointer(tracee);
+		thread->register_count =
+			tracee_registers(tracee, thread->registers, &thread->stack_pointer);
+	}
 }
 
 const struct pause_thread *pause_threads(struct pause *pause, size_t *ret_count)
 {
 	if (!pause->threads_filled)
-		tracer_ask(pause, read_thread_pointers);
+		tracer_ask(pause, read_threads);
 	pause->threads_filled = true;
 	*ret_count = pause->tracees.count;
 	return pause->threads;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "mem/tracees.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
+#include <elf.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -426,7 +428,32 @@ void tracees_release(const struct tracees *tracees)
 			ptrace(PTRACE_DETACH, tracees->list[i].tid, NULL, NULL);
 }
 
+// Fewer bytes than asked for: a thread that runs in another mode (32 bits).
+static bool tracee_registers_read(const struct tracee *tracee, struct user_regs_struct *ret)
+{
+	struct iovec into = {.iov_base = ret, .iov_len = sizeof(*ret)};
+	long failed = ptrace(PTRACE_GETREGSET, tracee->tid, (void *)NT_PRSTATUS, &into);
+
+	return failed == 0 && into.iov_len == sizeof(*ret);
+}
+
 #if defined(__x86_64__)
+size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer)
+{
+	struct user_regs_struct held;
+
+	*ret_stack_pointer = 0;
+	if (!tracee_registers_read(tracee, &held))
+		return 0;
+	const uint64_t general[] = {held.rax, held.rbx, held.rcx, held.rdx, held.rsi, held.rdi,
+				    held.rbp, held.rsp, held.r8,  held.r9,  held.r10, held.r11,
+				    held.r12, held.r13, held.r14, held.r15};
+	static_assert(ARRAY_COUNT(general) <= TRACEE_REGISTERS_MAX, "no room for all registers");
+	memcpy(into, general, sizeof(general));
+	*ret_stack_pointer = held.rsp;
+	return ARRAY_COUNT(general);
+}
+
 addr_t tracee_thread_pointer(const struct tracee *tracee)
 {
 	errno = 0;
@@ -436,6 +463,20 @@ addr_t tracee_thread_pointer(const struct tracee *tracee)
 	return errno ? 0 : (addr_t)base;
 }
 #else
+size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer)
+{
+	struct user_regs_struct held;
+
+	*ret_stack_pointer = 0;
+	if (!tracee_registers_read(tracee, &held))
+		return 0;
+	static_assert(ARRAY_COUNT(held.regs) <= TRACEE_REGISTERS_MAX, "no room for all registers");
+	for (size_t i = 0; i < ARRAY_COUNT(held.regs); i++)
+		into[i] = held.regs[i];
+	*ret_stack_pointer = held.sp;
+	return ARRAY_COUNT(held.regs);
+}
+
 // On aarch64 pthread_self() lies sizeof(struct pthread) below the thread pointer, and that size is
 // glibc's secret.
 addr_t tracee_thread_pointer(const struct tracee *tracee)

@@ -20,6 +20,8 @@
 #include "base/addr_map.h"
 #include "base/error.h"
 
+enum { TRACEE_REGISTERS_MAX = 32 };
+
 enum tracee_state {
 	/** Asked to stop. */
 	TRACEE_STOPPING,
@@ -73,5 +75,9 @@ void tracees_release(const struct tracees *tracees);
 
 /** The thread pointer of a stopped thread; 0 when the kernel does not tell. */
 addr_t tracee_thread_pointer(const struct tracee *tracee);
+
+/** The general-purpose registers of a stopped thread into @a into (of TRACEE_REGISTERS_MAX), the stack
+ *  pointer apart, too. Their number; 0, as the stack pointer then, when the kernel does not tell. */
+size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer);
 
 #endif

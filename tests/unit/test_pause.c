@@ -140,6 +140,52 @@ static void a_thread_is_named_by_what_pthread_self_returns_in_it(void **state)
 #endif
 }
 
+static const uint64_t HELD = 0x1ea4c0de5eed5a11;
+
+// Holds a value in a register that functions must keep, and tells where its stack is.
+static void run_holding(struct child *child, void *argument)
+{
+	int on_stack = 0;
+
+	atomic_store(&child->shared->values[0], (uint64_t)(uintptr_t)&on_stack);
+	child_ready(child);
+#if defined(__x86_64__)
+	__asm__ volatile("mov %0, %%r12\n1: jmp 1b" : : "r"(HELD) : "r12");
+#elif defined(__aarch64__)
+	__asm__ volatile("mov x20, %0\n1: b 1b" : : "r"(HELD) : "x20");
+#endif
+}
+
+static void a_stopped_thread_tells_its_registers_and_where_its_stack_ends(void **state)
+{
+#if defined(__x86_64__) || defined(__aarch64__)
+	struct child *child = child_start(run_holding, NULL);
+	size_t count, found = 0;
+
+	// It may not have come to the loop yet.
+	for (unsigned tries = 0; !found && tries < 100; tries++) {
+		usleep(1000);
+		struct pause *pause = begin(child->pid);
+		const struct pause_thread *threads = pause_threads(pause, &count);
+		assert_int_equal(count, 1);
+		assert_true(threads[0].register_count >= 16);
+		for (size_t i = 0; i < threads[0].register_count; i++)
+			found += threads[0].registers[i] == HELD;
+		// In the loop the stack is that of the function, of some words.
+		uint64_t on_stack = atomic_load(&child->shared->values[0]);
+		if (found) {
+			assert_true(threads[0].stack_pointer <= on_stack);
+			assert_true(threads[0].stack_pointer + 65536 > on_stack);
+		}
+		pause_end(&pause);
+	}
+	assert_true(found > 0);
+	child_stop(child);
+#else
+	skip();
+#endif
+}
+
 static void a_process_stopped_by_sigstop_stays_stopped(void **state)
 {
 	struct child *child = child_start(run_ticking, (void *)4);
@@ -361,6 +407,7 @@ int main(void)
 		cmocka_unit_test(five_hundred_pauses_leave_no_trace),
 		cmocka_unit_test(a_pause_that_goes_out_of_scope_ends),
 		cmocka_unit_test(a_thread_is_named_by_what_pthread_self_returns_in_it),
+		cmocka_unit_test(a_stopped_thread_tells_its_registers_and_where_its_stack_ends),
 		cmocka_unit_test(a_process_stopped_by_sigstop_stays_stopped),
 		cmocka_unit_test(a_sigstop_or_sigcont_during_the_pause_takes_effect_after_it),
 		cmocka_unit_test(a_process_whose_main_thread_has_ended_is_paused_all_the_same),
