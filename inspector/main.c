@@ -17,6 +17,9 @@
 struct main_inspected {
 	struct inspected inspected;
 	struct session *session;
+	/** NULL until somebody asks for it, and `shown` is what is told of it. */
+	struct session_graph *graph;
+	struct inspected_graph shown;
 };
 
 static struct error *main_census(struct inspected *inspected, struct session_look *look,
@@ -31,6 +34,41 @@ static struct error *main_facts(struct inspected *inspected, struct session_look
 	return session_facts(((struct main_inspected *)inspected)->session, look, ret);
 }
 
+static struct error *main_graph(struct inspected *inspected, const struct inspected_graph **ret)
+{
+	struct main_inspected *own = (struct main_inspected *)inspected;
+
+	if (!own->graph) {
+		struct session_look look = {0};
+		struct error *error = session_graph(own->session, &look, &own->graph);
+		if (error)
+			return error;
+		own->shown = (struct inspected_graph){
+			.heap = session_graph_heap(own->graph),
+			.look = look,
+			.taken_ns = session_graph_taken_ns(own->graph),
+		};
+	}
+	*ret = &own->shown;
+	return NULL;
+}
+
+static struct error *main_describe(struct inspected *inspected, uint32_t object, size_t chars_max,
+				   struct text *into)
+{
+	struct main_inspected *own = (struct main_inspected *)inspected;
+
+	return session_graph_describe(own->session, own->graph, object, chars_max, into);
+}
+
+static void main_forget(struct inspected *inspected)
+{
+	struct main_inspected *own = (struct main_inspected *)inspected;
+
+	session_graph_destroy(own->graph);
+	own->graph = NULL;
+}
+
 static void main_head(const struct inspected *inspected, const char *verb,
 		      const struct session_look *look, const struct census *census,
 		      struct report_head *ret)
@@ -41,11 +79,15 @@ static void main_head(const struct inspected *inspected, const char *verb,
 static const struct inspected_ops main_inspected_ops = {
 	.census = main_census,
 	.facts = main_facts,
+	.graph = main_graph,
+	.describe = main_describe,
+	.forget = main_forget,
 	.head = main_head,
 };
 
 static void main_close(struct main_inspected *inspected)
 {
+	main_forget(&inspected->inspected);
 	session_close(inspected->session);
 }
 

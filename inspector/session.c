@@ -1,45 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "session.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/clock.h"
-#include "base/interrupt.h"
 #include "debug/module.h"
 #include "mem/live.h"
 #include "mem/pause.h"
 #include "mem/process.h"
+#include "session_look.h"
 
-enum {
-	STOPS_DEFAULT = 64,
-	/** Further stops that find the same damage. */
-	SAME_DAMAGE_MAX = 5,
-};
-
-/** Between two stops the process runs on for a random while, longer each time: a collection that takes
- *  a second must not use up all stops. */
-static const uint64_t WAIT_FIRST_NS = 300 * 1000;
-/** The first wait after a stop that found the same damage as the one before. */
-static const uint64_t WAIT_SAME_NS = 5 * 1000 * 1000;
-/** How long a look waits in all for moments that show themselves as calm, and how often it asks. */
-static const uint64_t CALM_WAIT_MAX_NS = 4000000000U;
-static const uint64_t CALM_POLL_NS = 20 * 1000;
-/** No look is worth more standing still than this; the numbers of the last stop are told then. */
-static const uint64_t PAUSE_TOTAL_MAX_NS = 5000000000U;
-static const uint64_t WAIT_LAST_NS = 100 * 1000 * 1000;
-
-struct session {
-	pid_t pid;
-	struct session_options options;
-	struct maps maps;
-	struct target_process process;
-	struct target *target;
-};
+enum { STOPS_DEFAULT = 64 };
 
 void session_close(struct session *session)
 {
@@ -125,116 +97,29 @@ void session_head(const struct session *session, const char *verb, const struct 
 	}
 }
 
-/** What a look remembers from one stop to the next. */
-struct retries {
-	/** How long the process was waited for to be calm, in all. */
-	uint64_t calm_wait_ns;
-	/** The damage that the last stop found, and how many before it found the same. */
-	addr_t damaged_at;
-	unsigned same_count;
+/** A stop in which the process's own memory is walked. */
+struct session_census_stop {
+	struct session_stop stop;
+	struct heap_sink *sink;
 };
 
-// Lets the process run on for a while, and then until it shows a calm moment, if that comes in time.
-static void session_wait(struct session *session, unsigned stop, struct retries *retries)
-{
-	uint64_t most_ns = WAIT_FIRST_NS << (stop / 4 < 20 ? stop / 4 : 20), random;
-
-	// A thread that lost its processor in the middle of something needs time to get it back.
-	if (retries->same_count)
-		most_ns = WAIT_SAME_NS << retries->same_count;
-	if (most_ns > WAIT_LAST_NS)
-		most_ns = WAIT_LAST_NS;
-	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-		random = clock_now_ns();
-	clock_sleep_ns(most_ns / 2 + random % (most_ns / 2));
-	uint64_t begin_ns = clock_now_ns(), waited_ns = 0;
-	while (retries->calm_wait_ns + waited_ns < CALM_WAIT_MAX_NS && !interrupt_pending() &&
-	       !session->target->ops->is_calm(session->target)) {
-		clock_sleep_ns(CALM_POLL_NS);
-		waited_ns = clock_now_ns() - begin_ns;
-	}
-	retries->calm_wait_ns += waited_ns;
-}
-
-// Whether another stop can be expected to find a better moment.
-static bool session_may_retry(const struct session_look *look, const struct target_verdict *verdict,
-			      struct retries *retries)
-{
-	bool same = verdict->at && verdict->at == retries->damaged_at;
-
-	retries->same_count = same ? retries->same_count + 1 : 0;
-	retries->damaged_at = verdict->at;
-	return retries->same_count < SAME_DAMAGE_MAX && look->pause_total_ns < PAUSE_TOTAL_MAX_NS;
-}
-
-// One stop and one walk. The sink has what was seen, the verdict whether it agrees with itself.
-static struct error *session_stop_and_walk(struct session *session, struct heap_sink *sink,
+static struct error *session_stop_and_walk(struct session *session, struct session_stop *stop,
 					   enum target_effort effort, struct session_look *look,
 					   struct target_verdict *verdict)
 {
+	struct heap_sink *sink = ((struct session_census_stop *)stop)->sink;
 	_cleanup_pause_ struct pause *pause = NULL;
-	struct error *error = pause_begin(session->pid, &pause);
+	struct error *error;
 
+	heap_sink_reset(sink);
+	error = pause_begin(session->pid, &pause);
 	if (error)
 		return error;
 	struct target_moment moment = {.source = session->process.source};
 	error = session->target->ops->walk(session->target, &moment, sink, session->options.threads,
 					   effort, verdict);
-	look->pause_ns = pause_end(&pause);
-	look->pause_total_ns += look->pause_ns;
-	look->stops++;
+	session_look_add(look, pause_end(&pause));
 	return error;
-}
-
-// A process that somebody else stopped (SIGSTOP) stays at its moment, good or bad.
-static bool session_is_stopped(const struct session *session)
-{
-	struct process_status status;
-	struct error *error = process_status_read(session->pid, &status);
-	bool stopped = !error && (status.state == 'T' || status.state == 't');
-
-	error_destroy(error);
-	return stopped;
-}
-
-static enum target_effort session_effort(const struct session *session, unsigned stop,
-					 const struct retries *retries)
-{
-	if (stop && session_is_stopped(session))
-		return TARGET_EFFORT_LAST;
-	if (stop + 1 >= session->options.stops_max || retries->calm_wait_ns >= CALM_WAIT_MAX_NS)
-		return TARGET_EFFORT_LAST;
-	return stop ? TARGET_EFFORT_THOROUGH : TARGET_EFFORT_FIRST;
-}
-
-static struct error *session_walk(struct session *session, struct heap_sink *sink,
-				  struct session_look *look)
-{
-	struct target_verdict verdict = {0};
-	struct retries retries = {0};
-	enum target_effort effort = TARGET_EFFORT_FIRST;
-
-	*look = (struct session_look){0};
-	for (unsigned stop = 0; effort != TARGET_EFFORT_LAST; stop++) {
-		if (stop && !session_is_stopped(session))
-			session_wait(session, stop, &retries);
-		struct error *error = interrupt_check();
-		if (error)
-			return error;
-		heap_sink_reset(sink);
-		effort = session_effort(session, stop, &retries);
-		error = session_stop_and_walk(session, sink, effort, look, &verdict);
-		if (error)
-			return error;
-		if (verdict.consistent || !session_may_retry(look, &verdict, &retries))
-			break;
-	}
-	look->consistent = verdict.consistent;
-	look->ref_total = verdict.ref_total;
-	look->ref_total_static = verdict.ref_total_static;
-	look->ref_total_hidden = verdict.ref_total_hidden;
-	snprintf(look->reason, sizeof(look->reason), "%s", verdict.reason);
-	return NULL;
 }
 
 static void session_destroy_sink(struct heap_sink **sink)
@@ -247,8 +132,9 @@ struct error *session_census(struct session *session, struct session_look *look,
 	CLEANUP(session_destroy_sink) struct heap_sink *counter = NULL;
 	struct error *error = counter_create(&counter);
 
+	struct session_census_stop stop = {.stop.run = session_stop_and_walk, .sink = counter};
 	if (!error)
-		error = session_walk(session, counter, look);
+		error = session_look_at(session, &stop.stop, look);
 	return error ? error : counter_census(counter, ret);
 }
 

@@ -47,4 +47,29 @@ MUST_USE struct error *session_census(struct session *session, struct session_lo
 MUST_USE struct error *session_facts(struct session *session, struct session_look *look,
 				     struct target_facts *ret);
 
+/** The graph of references of one moment, with the copy of the process's memory that it was made of. */
+struct session_graph;
+
+/**
+ * Stops the process, copies its memory, lets it go, and builds the graph of references from the copy;
+ * @a look tells how long the process stood still, not how long that took. The graph's labels and
+ * descriptions read the copy, which lives in *@a ret too; the session must outlive it.
+ */
+MUST_USE struct error *session_graph(struct session *session, struct session_look *look,
+				     struct session_graph **ret);
+
+/** Takes NULL. */
+void session_graph_destroy(struct session_graph *graph);
+
+/** Lives as long as @a graph. */
+struct heap *session_graph_heap(struct session_graph *graph);
+
+/** When the process stood still for it (base/clock.h). */
+uint64_t session_graph_taken_ns(const struct session_graph *graph);
+
+/** Appends what repr() might say of object @a object of the heap, at most @a chars_max characters;
+ *  nothing when the runtime's adapter cannot tell. */
+MUST_USE struct error *session_graph_describe(struct session *session, struct session_graph *graph,
+					      uint32_t object, size_t chars_max, struct text *into);
+
 #endif

@@ -19,7 +19,8 @@ FLOORS = ["base", "mem", "cpu", "debug", "heap", "targets", "analyze", "ui", "se
           "main"]
 
 # The files that lie in inspector/ itself.
-TOP_FILES = {"session": "session", "options": "main", "main": "main"}
+TOP_FILES = {"session": "session", "session_look": "session", "session_graph": "session",
+             "options": "main", "main": "main"}
 
 # The model and what is computed from it stay pure: no process, no file, no interpreter.
 ONLY = {

@@ -39,9 +39,9 @@ static struct {
 	pid_t pid;
 } script;
 
-static struct error *script_walk(struct target *target, struct heap_sink *sink,
-				 unsigned thread_count, enum target_effort effort,
-				 struct target_verdict *ret)
+static struct error *script_walk(struct target *target, const struct target_moment *moment,
+				 struct heap_sink *sink, unsigned thread_count,
+				 enum target_effort effort, struct target_verdict *ret)
 {
 	size_t walk = script.walk_count++;
 
@@ -104,6 +104,12 @@ void target_facts_deinit(struct target_facts *facts)
 {
 	free(facts->threads);
 	*facts = (struct target_facts){0};
+}
+
+void target_references_deinit(struct target_references *references)
+{
+	free(references->list);
+	*references = (struct target_references){0};
 }
 
 static void run_child(struct child *child, void *argument)

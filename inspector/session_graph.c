@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "heap/builder.h"
+#include "mem/mirror.h"
+#include "mem/pause.h"
+#include "session_look.h"
+
+/** What the threads' processors held, with the registers that the moment's stacks point to. */
+struct graph_stacks {
+	struct target_stack *list;
+	struct pause_thread *threads;
+};
+
+struct session_graph {
+	struct session *session;
+	struct mem_source *mirror;
+	struct graph_stacks stacks;
+	/** Of the mirror and the stacks. */
+	struct target_moment moment;
+	uint64_t taken_ns;
+	/** After the mirror, which its labels read. */
+	struct heap *heap;
+};
+
+/** The labels of references, told by the adapter for one object at a time. */
+struct graph_labels {
+	struct heap_labels labels;
+	const struct session_graph *graph;
+	/** Whose references are kept, and those of them that lead to an object of the heap. */
+	uint32_t object;
+	struct target_references references;
+};
+
+/** A stop in which the process's memory is copied; what is walked is the copy. */
+struct graph_stop {
+	struct session_stop stop;
+	struct session_graph *graph;
+	struct heap_sink *builder;
+};
+
+// Leaves out what the heap has left out, so that the nth label is that of the nth reference.
+static void labels_keep_known(struct graph_labels *labels)
+{
+	struct target_references *references = &labels->references;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < references->count; i++) {
+		if (heap_find(labels->graph->heap, references->list[i].to) == HEAP_NO_OBJECT)
+			free(references->list[i].label);
+		else
+			references->list[kept++] = references->list[i];
+	}
+	references->count = kept;
+}
+
+static struct error *labels_label(struct heap_labels *base, uint32_t from, uint32_t number,
+				  struct text *into)
+{
+	struct graph_labels *labels = (struct graph_labels *)base;
+	const struct session_graph *graph = labels->graph;
+	struct target *target = graph->session->target;
+
+	if (labels->object != from) {
+		target_references_deinit(&labels->references);
+		labels->object = HEAP_NO_OBJECT;
+		struct error *error = target->ops->references(
+			target, &graph->moment, graph->heap->at[from], &labels->references);
+		if (error)
+			return error;
+		labels_keep_known(labels);
+		labels->object = from;
+	}
+	if (number >= labels->references.count)
+		return NULL;
+	const char *label = labels->references.list[number].label;
+	return label ? text_append(into, label, strlen(label)) : NULL;
+}
+
+static void labels_destroy(struct heap_labels *base)
+{
+	struct graph_labels *labels = (struct graph_labels *)base;
+
+	target_references_deinit(&labels->references);
+	free(labels);
+}
+
+static struct error *graph_add_labels(struct session_graph *graph)
+{
+	// An adapter may have no names for references.
+	if (!graph->session->target->ops->references)
+		return NULL;
+	struct graph_labels *labels = calloc(1, sizeof(*labels));
+	if (!labels)
+		return error_no_memory();
+	labels->labels.label = labels_label;
+	labels->labels.destroy = labels_destroy;
+	labels->graph = graph;
+	labels->object = HEAP_NO_OBJECT;
+	graph->heap->labels = &labels->labels;
+	return NULL;
+}
+
+static void stacks_deinit(struct graph_stacks *stacks)
+{
+	free(stacks->list);
+	free(stacks->threads);
+	*stacks = (struct graph_stacks){0};
+}
+
+static struct error *graph_save_stacks(struct session_graph *graph, struct pause *pause)
+{
+	struct graph_stacks *stacks = &graph->stacks;
+	size_t count;
+	const struct pause_thread *threads = pause_threads(pause, &count);
+
+	stacks_deinit(stacks);
+	graph->moment = (struct target_moment){.source = graph->mirror};
+	stacks->list = calloc(count, sizeof(*stacks->list));
+	stacks->threads = calloc(count, sizeof(*stacks->threads));
+	if (!stacks->list || !stacks->threads)
+		return error_no_memory();
+	memcpy(stacks->threads, threads, count * sizeof(*threads));
+	for (size_t i = 0; i < count; i++) {
+		const struct pause_thread *thread = &stacks->threads[i];
+		stacks->list[i] = (struct target_stack){
+			.tid = thread->tid,
+			.pthread_at = thread->pthread_at,
+			.stack_pointer = thread->stack_pointer,
+			// glibc's struct pthread begins where %fs points to.
+			.thread_pointer = thread->pthread_at,
+			.registers = thread->registers,
+			.register_count = thread->register_count,
+		};
+	}
+	graph->moment.stacks = stacks->list;
+	graph->moment.stack_count = count;
+	return NULL;
+}
+
+// Whether the copy was made: not while the runtime shows that it is at work on its heap, unless there
+// will be no better moment.
+static struct error *graph_copy(struct session_graph *graph, enum target_effort effort,
+				struct session_look *look, bool *ret_copied)
+{
+	struct session *session = graph->session;
+	_cleanup_pause_ struct pause *pause = NULL;
+	struct error *error = pause_begin(session->pid, &pause);
+
+	if (error)
+		return error;
+	*ret_copied =
+		effort == TARGET_EFFORT_LAST || session->target->ops->is_calm(session->target);
+	if (*ret_copied) {
+		graph->taken_ns = clock_now_ns();
+		error = mem_mirror_fill(graph->mirror, session->options.threads);
+		if (!error)
+			error = graph_save_stacks(graph, pause);
+	}
+	session_look_add(look, pause_end(&pause));
+	return error;
+}
+
+static struct error *graph_stop_and_walk(struct session *session, struct session_stop *base,
+					 enum target_effort effort, struct session_look *look,
+					 struct target_verdict *verdict)
+{
+	struct graph_stop *stop = (struct graph_stop *)base;
+	bool copied;
+
+	heap_sink_reset(stop->builder);
+	struct error *error = graph_copy(stop->graph, effort, look, &copied);
+	if (error)
+		return error;
+	if (!copied) {
+		*verdict = (struct target_verdict){.ref_total = -1};
+		stop->stop.skipped = true;
+		return NULL;
+	}
+	return session->target->ops->walk(session->target, &stop->graph->moment, stop->builder,
+					  session->options.threads, effort, verdict);
+}
+
+static void graph_destroy_sink(struct heap_sink **sink)
+{
+	heap_sink_destroy(*sink);
+}
+
+static void graph_cleanup(struct session_graph **graph)
+{
+	session_graph_destroy(*graph);
+}
+
+struct error *session_graph(struct session *session, struct session_look *look,
+			    struct session_graph **ret)
+{
+	CLEANUP(graph_cleanup) struct session_graph *graph = calloc(1, sizeof(*graph));
+	CLEANUP(graph_destroy_sink) struct heap_sink *builder = NULL;
+
+	if (!graph)
+		return error_no_memory();
+	graph->session = session;
+	struct error *error = mem_mirror_create(session->process.source, &graph->mirror);
+	if (!error)
+		error = heap_builder_create(session->options.threads, &builder);
+	struct graph_stop stop = {
+		.stop.run = graph_stop_and_walk,
+		.graph = graph,
+		.builder = builder,
+	};
+	if (!error)
+		error = session_look_at(session, &stop.stop, look);
+	if (!error)
+		error = heap_builder_finish(builder, &graph->heap);
+	if (!error)
+		error = graph_add_labels(graph);
+	if (error)
+		return error;
+	*ret = take_ptr(graph);
+	return NULL;
+}
+
+void session_graph_destroy(struct session_graph *graph)
+{
+	if (!graph)
+		return;
+	heap_destroy(graph->heap);
+	mem_source_destroy(graph->mirror);
+	stacks_deinit(&graph->stacks);
+	free(graph);
+}
+
+struct heap *session_graph_heap(struct session_graph *graph)
+{
+	return graph->heap;
+}
+
+uint64_t session_graph_taken_ns(const struct session_graph *graph)
+{
+	return graph->taken_ns;
+}
+
+struct error *session_graph_describe(struct session *session, struct session_graph *graph,
+				     uint32_t object, size_t chars_max, struct text *into)
+{
+	const struct target_ops *ops = session->target->ops;
+
+	if (!ops->describe)
+		return NULL;
+	return ops->describe(session->target, &graph->moment, graph->heap->at[object], chars_max,
+			     into);
+}
