@@ -130,6 +130,15 @@ static struct error *fake_resident(struct mem_source *source, addr_t start, addr
 	return NULL;
 }
 
+static const void *fake_view(struct mem_source *source, addr_t at, size_t bytes)
+{
+	const struct fake_range *range = fake_find(fake_of(source), at);
+
+	if (!range || bytes > range->bytes - (at - range->at))
+		return NULL;
+	return range->from + (at - range->at);
+}
+
 static void fake_destroy(struct mem_source *source)
 {
 	struct fake_source *fake = fake_of(source);
@@ -145,6 +154,15 @@ static const struct mem_source_ops fake_ops = {
 	.gather = fake_gather,
 	.maps = fake_maps,
 	.resident = fake_resident,
+	.destroy = fake_destroy,
+};
+
+static const struct mem_source_ops fake_view_ops = {
+	.read = fake_read,
+	.gather = fake_gather,
+	.maps = fake_maps,
+	.resident = fake_resident,
+	.view = fake_view,
 	.destroy = fake_destroy,
 };
 
@@ -177,6 +195,16 @@ void fake_source_add(struct fake_source *fake, addr_t at, const void *from, size
 		abort();
 	fake->ranges[fake->range_count++] =
 		(struct fake_range){.at = at, .from = from, .bytes = bytes};
+}
+
+void fake_source_remove_all(struct fake_source *fake)
+{
+	fake->range_count = 0;
+}
+
+void fake_source_give_views(struct fake_source *fake)
+{
+	fake->source.ops = &fake_view_ops;
 }
 
 void fake_source_set_maps(struct fake_source *fake, const char *text)

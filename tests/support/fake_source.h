@@ -24,6 +24,12 @@ struct mem_source *fake_source_source(struct fake_source *fake);
  *  overlap; adjoining ones read as one. */
 void fake_source_add(struct fake_source *fake, addr_t at, const void *from, size_t bytes);
 
+/** Takes back all that was added: there is nothing anywhere. */
+void fake_source_remove_all(struct fake_source *fake);
+
+/** From now on it has views: of what lies in one range. Before a window or the like sees it. */
+void fake_source_give_views(struct fake_source *fake);
+
 /** The mappings, in the form of /proc/PID/maps; none before the first call. */
 void fake_source_set_maps(struct fake_source *fake, const char *text);
 

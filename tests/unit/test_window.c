@@ -213,6 +213,57 @@ static void that_the_process_has_ended_is_remembered_once(void **state)
 	assert_null(mem_window_take_error(given->window));
 }
 
+// The window is told of views when it is made.
+static void give_views(struct given *given)
+{
+	fake_source_give_views(given->fake);
+	mem_window_destroy(given->window);
+	assert_null(mem_window_create(fake_source_source(given->fake), &given->window));
+}
+
+static void bytes_in_our_own_memory_are_neither_read_nor_copied(void **state)
+{
+	struct given *given = *state;
+	static unsigned char copy[3 * PAGE];
+	uint64_t word;
+
+	give_views(given);
+	assert_ptr_equal(mem_window_at(given->window, MEMORY_AT + PAGE - 5, 13),
+			 given->memory + PAGE - 5);
+	assert_true(mem_window_read(given->window, MEMORY_AT + 7, copy, sizeof(copy)));
+	assert_memory_equal(copy, given->memory + 7, sizeof(copy));
+	memcpy(&word, given->memory + 96, sizeof(word));
+	assert_int_equal(mem_window_word(given->window, MEMORY_AT + 96, 0), word);
+	assert_int_equal(fake_source_read_count(given->fake), 0);
+}
+
+static void what_no_view_holds_is_read(void **state)
+{
+	struct given *given = *state;
+	unsigned char behind[PAGE];
+	addr_t end = MEMORY_AT + (addr_t)PAGES * PAGE;
+
+	memset(behind, 7, sizeof(behind));
+	give_views(given);
+	fake_source_add(given->fake, end, behind, sizeof(behind));
+	const unsigned char *bytes = mem_window_at(given->window, end - 4, 8);
+	assert_memory_equal(bytes, given->memory + (size_t)PAGES * PAGE - 4, 4);
+	assert_memory_equal(bytes + 4, behind, 4);
+	assert_true(fake_source_read_count(given->fake) > 0);
+	assert_null(mem_window_at(given->window, end + PAGE, 1));
+	assert_null(mem_window_take_error(given->window));
+}
+
+static void lent_bytes_come_before_views(void **state)
+{
+	struct given *given = *state;
+	static const char lent[] = "at hand";
+
+	give_views(given);
+	mem_window_lend(given->window, MEMORY_AT, lent, sizeof(lent));
+	assert_ptr_equal(mem_window_at(given->window, MEMORY_AT, 4), lent);
+}
+
 #define WITH_MEMORY(test) cmocka_unit_test_setup_teardown(test, given_memory, drop_memory)
 
 int main(void)
@@ -232,6 +283,9 @@ int main(void)
 		WITH_MEMORY(what_lies_only_partly_in_lent_bytes_is_read),
 		WITH_MEMORY(lent_bytes_are_taken_back),
 		WITH_MEMORY(that_the_process_has_ended_is_remembered_once),
+		WITH_MEMORY(bytes_in_our_own_memory_are_neither_read_nor_copied),
+		WITH_MEMORY(what_no_view_holds_is_read),
+		WITH_MEMORY(lent_bytes_come_before_views),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
