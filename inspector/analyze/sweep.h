@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef ANALYZE_SWEEP_H
+#define ANALYZE_SWEEP_H
+
+/*
+ * What sweeps over all references find out about components before anything is searched depth first:
+ * references are read in order and what is known of an object are a few bits that stay in a cache,
+ * where a search waits for memory at every object. Sweeps find out all that is cheap to find out, and
+ * nothing that is not so; their number and their work are bounded. Private to analyze/.
+ */
+
+#include "heap/heap.h"
+
+struct sweep_graph {
+	const struct heap *heap;
+	/** Kinds of references that count: bit 1 << enum heap_edge_kind. */
+	unsigned kinds;
+};
+
+static inline bool sweep_edge_counts(const struct sweep_graph *graph, heap_edge edge)
+{
+	return graph->kinds >> heap_edge_kind(edge) & 1;
+}
+
+/** Sets of objects: a bit of each, in object_count / 64 + 1 words. */
+static inline bool sweep_bit_get(const uint64_t *bits, uint32_t object)
+{
+	return bits[object / 64] >> object % 64 & 1;
+}
+
+static inline void sweep_bit_set(uint64_t *bits, uint32_t object)
+{
+	bits[object / 64] |= UINT64_C(1) << object % 64;
+}
+
+/** Takes off @a left objects that cannot be in a component of what is left, because nothing in it
+ *  refers to them or they refer to nothing in it. */
+MUST_USE struct error *sweep_trim(const struct sweep_graph *graph, uint64_t *left);
+
+/** If a component makes up a good part of @a left, moves it from there to @a ret (all 0 before) and
+ *  sets *@a ret_count to its size, to 0 otherwise. It may miss one. */
+MUST_USE struct error *sweep_giant(const struct sweep_graph *graph, uint64_t *left, uint64_t *ret,
+				   uint32_t *ret_count);
+
+#endif
