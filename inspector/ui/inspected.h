@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/clock.h"
 #include "base/text.h"
 #include "heap/counter.h"
 #include "heap/heap.h"
@@ -39,7 +40,7 @@ struct session_look {
 struct inspected_graph {
 	struct heap *heap;
 	struct session_look look;
-	/** When it was taken (base/clock.h). */
+	/** When it was taken (base/clock.h), 0 when that is not known. */
 	uint64_t taken_ns;
 };
 
@@ -122,6 +123,7 @@ static inline void inspected_graph_head(const struct inspected *inspected, const
 					struct report_head *ret)
 {
 	inspected_head(inspected, verb, &graph->look, NULL, ret);
+	ret->age_ns = graph->taken_ns ? clock_now_ns() - graph->taken_ns : 0;
 	ret->unreadable = graph->heap->unreadable;
 	ret->truncated = graph->heap->truncated;
 	ret->problem_texts = (const char *const *)graph->heap->problem_texts;

@@ -28,14 +28,17 @@
 #include "base/error.h"
 
 enum report_unit {
-	REPORT_TEXT,    /* cell.text */
-	REPORT_COUNT,   /* cell.number, grouped for people */
-	REPORT_BYTES,   /* cell.number, human units for people */
-	REPORT_NUMBER,  /* cell.number, plain (ids, exit statuses) */
-	REPORT_BOOL,    /* cell.number 0 or 1 */
-	REPORT_ADDRESS, /* cell.number as "0x..." */
-	REPORT_NUMBERS, /* cell.numbers, cell.count of them: an array in JSON, "700, 10, 10" */
-	REPORT_TEXTS,   /* cell.texts, cell.count of them: an array in JSON, words for people */
+	REPORT_TEXT,      /* cell.text */
+	REPORT_COUNT,     /* cell.number, grouped for people */
+	REPORT_BYTES,     /* cell.number, human units for people */
+	REPORT_NUMBER,    /* cell.number, plain (ids, exit statuses) */
+	REPORT_BOOL,      /* cell.number 0 or 1 */
+	REPORT_ADDRESS,   /* cell.number as "0x..." */
+	REPORT_NUMBERS,   /* cell.numbers, cell.count of them: an array in JSON, "700, 10, 10" */
+	REPORT_TEXTS,     /* cell.texts, cell.count of them: an array in JSON, words for people */
+	REPORT_ADDRESSES, /* cell.numbers, cell.count of them as "0x..." */
+	REPORT_OBJECT,  /* cell.members: {...} in JSON, its values with blanks between for people */
+	REPORT_OBJECTS, /* cell.members of cell.count objects, one object's after the other's */
 };
 
 enum report_reader {
@@ -52,6 +55,9 @@ struct report_column {
 	const char *title;
 	enum report_unit unit;
 	enum report_reader reader;
+	/** Of REPORT_OBJECT and REPORT_OBJECTS: what each has. */
+	const struct report_column *members;
+	size_t member_count;
 };
 
 struct report_cell {
@@ -61,6 +67,7 @@ struct report_cell {
 	int64_t number;
 	const int64_t *numbers;
 	const char *const *texts;
+	const struct report_cell *members;
 	size_t count;
 };
 
@@ -80,6 +87,8 @@ struct report_head {
 	/** Stops made until the moment was a consistent one: 1 is the usual, 0 is none at all. */
 	unsigned stops;
 	bool consistent;
+	/** How long ago that was, in what is kept from verb to verb; 0 when it was just now. */
+	uint64_t age_ns;
 	/** Why the last moment was not consistent; "" otherwise. */
 	const char *inconsistency;
 	uint64_t unreadable;

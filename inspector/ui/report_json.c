@@ -66,13 +66,69 @@ static json_t *report_json_numbers(const int64_t *numbers, size_t count)
 	return array;
 }
 
-static json_t *report_json_cell(enum report_unit unit, const struct report_cell *cell)
+static json_t *report_json_address(uint64_t at)
 {
 	char address[32];
 
+	snprintf(address, sizeof(address), "0x%" PRIx64, at);
+	return json_string(address);
+}
+
+static json_t *report_json_addresses(const int64_t *numbers, size_t count)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		if (json_array_append_new(array, report_json_address((uint64_t)numbers[i])) < 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *report_json_cell(const struct report_column *column, const struct report_cell *cell);
+
+// NULL is for want of memory, as everywhere in jansson.
+static json_t *report_json_nested(const struct report_column *column,
+				  const struct report_cell *cells)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < column->member_count; i++) {
+		const struct report_column *member = &column->members[i];
+		if (member->reader == REPORT_FOR_PEOPLE)
+			continue;
+		if (json_object_set_new(object, member->key, report_json_cell(member, &cells[i])) <
+		    0) {
+			json_decref(object);
+			return NULL;
+		}
+	}
+	return object;
+}
+
+static json_t *report_json_objects(const struct report_column *column,
+				   const struct report_cell *cell)
+{
+	json_t *array = json_array();
+
+	for (size_t i = 0; i < cell->count; i++) {
+		json_t *object =
+			report_json_nested(column, cell->members + i * column->member_count);
+		if (json_array_append_new(array, object) < 0) {
+			json_decref(array);
+			return NULL;
+		}
+	}
+	return array;
+}
+
+static json_t *report_json_cell(const struct report_column *column, const struct report_cell *cell)
+{
 	if (cell->absent)
 		return json_null();
-	switch (unit) {
+	switch (column->unit) {
 	case REPORT_TEXT:
 		return report_json_text(cell->text);
 	case REPORT_COUNT:
@@ -82,12 +138,17 @@ static json_t *report_json_cell(enum report_unit unit, const struct report_cell 
 	case REPORT_BOOL:
 		return json_boolean(cell->number);
 	case REPORT_ADDRESS:
-		snprintf(address, sizeof(address), "0x%" PRIx64, (uint64_t)cell->number);
-		return json_string(address);
+		return report_json_address((uint64_t)cell->number);
 	case REPORT_NUMBERS:
 		return report_json_numbers(cell->numbers, cell->count);
 	case REPORT_TEXTS:
 		return report_json_texts(cell->texts, cell->count);
+	case REPORT_ADDRESSES:
+		return report_json_addresses(cell->numbers, cell->count);
+	case REPORT_OBJECT:
+		return report_json_nested(column, cell->members);
+	case REPORT_OBJECTS:
+		return report_json_objects(column, cell);
 	}
 	return NULL;
 }
@@ -99,7 +160,7 @@ static struct error *report_json_members(json_t *object, const struct report_col
 		if (columns[i].reader == REPORT_FOR_PEOPLE)
 			continue;
 		struct error *error = report_json_set(object, columns[i].key,
-						      report_json_cell(columns[i].unit, &cells[i]));
+						      report_json_cell(&columns[i], &cells[i]));
 		if (error)
 			return error;
 	}
@@ -127,6 +188,7 @@ static struct error *report_json_target(json_t *target, const struct report_head
 		{"pause_ms", stopped ? report_json_milliseconds(head->pause_ns) : json_null()},
 		{"pause_total_ms",
 		 stopped ? report_json_milliseconds(head->pause_total_ns) : json_null()},
+		{"age_ms", stopped ? report_json_milliseconds(head->age_ns) : json_null()},
 		{"stops", json_integer(head->stops)},
 		{"consistent", stopped ? json_boolean(head->consistent) : json_null()},
 		{"inconsistency", head->inconsistency && head->inconsistency[0]

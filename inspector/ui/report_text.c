@@ -10,6 +10,9 @@
 
 enum { REPORT_TEXT_INDENT = 2 };
 
+/** What is younger than this is shown as of now. */
+static const uint64_t report_text_age_ns = 1000000000;
+
 struct report_text {
 	struct report report;
 	FILE *out;
@@ -50,12 +53,25 @@ static struct error *report_text_bold(struct report_text *text, bool on)
 	return text_appendf(&text->body, "%s", on ? "\033[1m" : "\033[0m");
 }
 
+// A key of two words is that for people, too.
+static struct error *report_text_key(struct report_text *text, const char *key)
+{
+	struct error *error = text_appendf(&text->body, "%s", key);
+
+	if (error)
+		return error;
+	for (char *c = text->body.chars + text->body.length - strlen(key); *c; c++)
+		if (*c == '_')
+			*c = ' ';
+	return NULL;
+}
+
 static struct error *report_text_title(struct report_text *text, const char *key)
 {
 	struct error *error = report_text_bold(text, true);
 
 	if (!error)
-		error = text_appendf(&text->body, "%s", key);
+		error = report_text_key(text, key);
 	if (!error)
 		error = report_text_bold(text, false);
 	return error ? error : text_appendf(&text->body, "\n");
@@ -79,9 +95,11 @@ static struct error *report_text_flush_table(struct report_text *text)
 	bool empty = text_table_is_empty(&text->table);
 	struct error *error = report_text_section(text);
 	if (!error && empty)
-		error = text_appendf(&text->body, "%s: none\n", text->key);
+		error = report_text_key(text, text->key);
 	else if (!error && titled)
 		error = report_text_title(text, text->key);
+	if (!error && empty)
+		error = text_appendf(&text->body, ": none\n");
 	if (!error && !empty)
 		error = text_table_write(&text->table, text->style.color, &text->body);
 	text_table_deinit(&text->table);
@@ -141,6 +159,7 @@ static struct error *report_text_begin(struct report *report, const struct repor
 {
 	struct report_text *text = (struct report_text *)report;
 	_cleanup_text_ struct text line = {0};
+	char age[HUMAN_CHARS];
 	struct error *error = report_text_pause(text, head);
 
 	if (!error)
@@ -156,11 +175,21 @@ static struct error *report_text_begin(struct report *report, const struct repor
 				     head->version ? head->version : "(version unknown)");
 	if (!error && head->build)
 		error = text_appendf(&line, ", %s build", head->build);
+	if (!error && head->age_ns > report_text_age_ns)
+		error = text_appendf(&line, ", as of %s ago", human_duration_ns(head->age_ns, age));
 	if (!error)
 		error = report_text_line(&text->body, "%s", text_chars(&line));
 	if (!error && text->style.verbose && head->debug_info)
 		error = report_text_line(&text->body, "described by %s", head->debug_info);
 	return error ? error : text_appendf(&text->body, "\n");
+}
+
+static bool report_text_is_for_people(const struct report_column *columns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (columns[i].reader != REPORT_FOR_PROGRAMS)
+			return true;
+	return false;
 }
 
 static struct error *report_text_table(struct report *report, const char *key,
@@ -170,7 +199,10 @@ static struct error *report_text_table(struct report *report, const char *key,
 	struct error *error = report_text_flush_table(text);
 
 	text->key = key;
-	return error ? error : text_table_init(&text->table, columns, count);
+	// Without columns it takes rows and shows nothing of them.
+	if (error || !report_text_is_for_people(columns, count))
+		return error;
+	return text_table_init(&text->table, columns, count);
 }
 
 static struct error *report_text_row(struct report *report, const struct report_cell *cells)
@@ -197,21 +229,13 @@ static struct error *report_text_members(struct report_text *text,
 		struct error *error =
 			text_appendf(&text->body, "%*s%-*s  ", indent, "", (int)widest, title);
 		if (!error)
-			error = text_table_format(columns[i].unit, &cells[i], &text->body, NULL);
+			error = text_table_format(&columns[i], &cells[i], &text->body, NULL);
 		if (!error)
 			error = text_appendf(&text->body, "\n");
 		if (error)
 			return error;
 	}
 	return NULL;
-}
-
-static bool report_text_is_for_people(const struct report_column *columns, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (columns[i].reader != REPORT_FOR_PROGRAMS)
-			return true;
-	return false;
 }
 
 static struct error *report_text_object(struct report *report, const char *key,

@@ -43,14 +43,58 @@ static struct error *text_table_numbers(struct text *into, const int64_t *number
 	return error;
 }
 
-static struct error *text_table_raw(struct text *into, enum report_unit unit,
+static struct error *text_table_addresses(struct text *into, const int64_t *numbers, size_t count)
+{
+	struct error *error = NULL;
+
+	for (size_t i = 0; i < count && !error; i++)
+		error = text_appendf(into, "%s0x%" PRIx64, i ? " " : "", (uint64_t)numbers[i]);
+	return error;
+}
+
+static struct error *text_table_raw(struct text *into, const struct report_column *column,
+				    const struct report_cell *cell);
+
+// The values of one object; what is not known is left out.
+static struct error *text_table_nested(struct text *into, const struct report_column *column,
+				       const struct report_cell *cells)
+{
+	const char *gap = "";
+	struct error *error = NULL;
+
+	for (size_t i = 0; i < column->member_count && !error; i++) {
+		if (column->members[i].reader == REPORT_FOR_PROGRAMS || cells[i].absent)
+			continue;
+		error = text_appendf(into, "%s", gap);
+		if (!error)
+			error = text_table_raw(into, &column->members[i], &cells[i]);
+		gap = " ";
+	}
+	return error;
+}
+
+static struct error *text_table_objects(struct text *into, const struct report_column *column,
+					const struct report_cell *cell)
+{
+	struct error *error = NULL;
+
+	for (size_t i = 0; i < cell->count && !error; i++) {
+		error = text_appendf(into, "%s", i ? ", " : "");
+		if (!error)
+			error = text_table_nested(into, column,
+						  cell->members + i * column->member_count);
+	}
+	return error;
+}
+
+static struct error *text_table_raw(struct text *into, const struct report_column *column,
 				    const struct report_cell *cell)
 {
 	char human[HUMAN_CHARS];
 
 	if (cell->absent)
 		return text_appendf(into, "-");
-	switch (unit) {
+	switch (column->unit) {
 	case REPORT_TEXT:
 		return text_appendf(into, "%s", cell->text ? cell->text : "-");
 	case REPORT_COUNT:
@@ -67,20 +111,27 @@ static struct error *text_table_raw(struct text *into, enum report_unit unit,
 		return text_table_numbers(into, cell->numbers, cell->count);
 	case REPORT_TEXTS:
 		return text_table_words(into, cell->texts, cell->count);
+	case REPORT_ADDRESSES:
+		return text_table_addresses(into, cell->numbers, cell->count);
+	case REPORT_OBJECT:
+		return text_table_nested(into, column, cell->members);
+	case REPORT_OBJECTS:
+		return text_table_objects(into, column, cell);
 	}
 	return NULL;
 }
 
-struct error *text_table_format(enum report_unit unit, const struct report_cell *cell,
+struct error *text_table_format(const struct report_column *column, const struct report_cell *cell,
 				struct text *into, size_t *width)
 {
 	_cleanup_text_ struct text raw = {0};
-	struct error *error = text_table_raw(&raw, unit, cell);
+	struct error *error = text_table_raw(&raw, column, cell);
 
 	return error ? error : safe_text_terminal(into, text_chars(&raw), width);
 }
 
-static struct error *text_table_add_cell(struct text_table *table, enum report_unit unit,
+static struct error *text_table_add_cell(struct text_table *table,
+					 const struct report_column *column,
 					 const struct report_cell *cell)
 {
 	_cleanup_text_ struct text chars = {0};
@@ -92,12 +143,19 @@ static struct error *text_table_add_cell(struct text_table *table, enum report_u
 	if (!error)
 		error = text_append(&chars, "", 0);
 	if (!error)
-		error = text_table_format(unit, cell, &chars, &width);
+		error = text_table_format(column, cell, &chars, &width);
 	if (error)
 		return error;
 	table->cells[table->cell_count++] =
 		(struct text_table_cell){.chars = take_ptr(chars.chars), .width = width};
 	return NULL;
+}
+
+static struct error *text_table_add_text(struct text_table *table, const char *chars)
+{
+	static const struct report_column column = {.unit = REPORT_TEXT};
+
+	return text_table_add_cell(table, &column, &(struct report_cell){.text = chars});
 }
 
 struct error *text_table_init(struct text_table *table, const struct report_column *columns,
@@ -109,8 +167,7 @@ struct error *text_table_init(struct text_table *table, const struct report_colu
 	for (size_t i = 0; i < count && !error; i++) {
 		const char *title = columns[i].title ? columns[i].title : columns[i].key;
 
-		error = text_table_add_cell(table, REPORT_TEXT,
-					    &(struct report_cell){.text = title});
+		error = text_table_add_text(table, title);
 		if (error)
 			break;
 		for (char *c = table->cells[i].chars; *c; c++)
@@ -132,7 +189,7 @@ struct error *text_table_add(struct text_table *table, const struct report_cell 
 	struct error *error = NULL;
 
 	for (size_t i = 0; i < table->column_count && !error; i++)
-		error = text_table_add_cell(table, table->columns[i].unit, &cells[i]);
+		error = text_table_add_cell(table, &table->columns[i], &cells[i]);
 	return error;
 }
 
@@ -165,10 +222,9 @@ struct error *text_table_add_total(struct text_table *table, const char *name,
 		const struct report_column *column =
 			text_table_column(columns, count, table->columns[i].key);
 		if (column)
-			error = text_table_add_cell(table, column->unit, &cells[column - columns]);
+			error = text_table_add_cell(table, column, &cells[column - columns]);
 		else
-			error = text_table_add_cell(table, REPORT_TEXT,
-						    &(struct report_cell){.text = i ? "" : name});
+			error = text_table_add_text(table, i ? "" : name);
 	}
 	return error;
 }

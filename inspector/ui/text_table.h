@@ -28,8 +28,9 @@ struct text_table {
 };
 
 /** Appends a value as people read it; adds its width to *@a width unless that is NULL. */
-MUST_USE struct error *text_table_format(enum report_unit unit, const struct report_cell *cell,
-					 struct text *into, size_t *width);
+MUST_USE struct error *text_table_format(const struct report_column *column,
+					 const struct report_cell *cell, struct text *into,
+					 size_t *width);
 
 /** Starts a table with its headings. @a columns must outlive it. */
 MUST_USE struct error *text_table_init(struct text_table *table,

@@ -402,6 +402,113 @@ static void a_word_is_what_needs_no_quotes_and_does_no_harm(void **state)
 		assert_false(safe_text_is_word(others[i]));
 }
 
+static const struct report_column nested_members[] = {
+	{.key = "type", .unit = REPORT_TEXT},
+	{.key = "kind", .unit = REPORT_TEXT},
+	{.key = "at", .unit = REPORT_ADDRESS, .reader = REPORT_FOR_PROGRAMS},
+};
+
+static const struct report_column nested_columns[] = {
+	{.key = "finalizers",
+	 .unit = REPORT_OBJECTS,
+	 .members = nested_members,
+	 .member_count = ARRAY_COUNT(nested_members)},
+	{.key = "holder",
+	 .unit = REPORT_OBJECT,
+	 .members = nested_members,
+	 .member_count = ARRAY_COUNT(nested_members)},
+	{.key = "example", .unit = REPORT_ADDRESSES},
+};
+
+static void put_nested(struct report *report)
+{
+	static const int64_t example[] = {0x1000, (int64_t)0xffffffff81000000};
+	static const struct report_cell finalizers[] = {
+		{.text = "a.B"},   {.text = "del"},  {.number = 0x10},
+		{.text = "C\x1b"}, {.absent = true}, {.number = 0x20},
+	};
+	static const struct report_cell holder[] = {
+		{.text = "dict"}, {.text = "gc"}, {.number = 0x30}};
+	const struct report_cell full[] = {{.members = finalizers, .count = 2},
+					   {.members = holder},
+					   {.numbers = example, .count = 2}};
+	const struct report_cell empty[] = {{.count = 0}, {.absent = true}, {.count = 0}};
+
+	assert_null(report_begin(report, &head));
+	assert_null(report_table(report, "cycles", nested_columns, ARRAY_COUNT(nested_columns)));
+	assert_null(report_row(report, full));
+	assert_null(report_row(report, empty));
+}
+
+static void objects_in_a_row_are_words_for_people(void **state)
+{
+	CLEANUP(paper_close) struct paper paper = {0};
+
+	paper_open_text(&paper, &(struct report_style){.quiet = true});
+	put_nested(paper.report);
+	assert_string_equal(paper_end(&paper),
+			    "FINALIZERS      HOLDER   EXAMPLE\n"
+			    "a.B del, C\\x1b  dict gc  0x1000 0xffffffff81000000\n"
+			    "                -\n");
+}
+
+static void objects_in_a_row_are_objects_in_json(void **state)
+{
+	CLEANUP(paper_close) struct paper paper = {0};
+
+	paper_open_json(&paper);
+	put_nested(paper.report);
+	json_t *root = parsed(paper_end(&paper));
+	json_t *expected = json_pack(
+		"[{s:[{s:s, s:s, s:s}, {s:s, s:n, s:s}], s:{s:s, s:s, s:s}, s:[s, s]}, "
+		"{s:[], s:n, s:[]}]",
+		"finalizers", "type", "a.B", "kind", "del", "at", "0x10", "type", "C\x1b", "kind",
+		"at", "0x20", "holder", "type", "dict", "kind", "gc", "at", "0x30", "example",
+		"0x1000", "0xffffffff81000000", "finalizers", "holder", "example");
+	assert_non_null(expected);
+	assert_true(json_equal(json_object_get(root, "cycles"), expected));
+	json_decref(expected);
+	json_decref(root);
+}
+
+static void what_is_kept_tells_how_old_it_is(void **state)
+{
+	CLEANUP(paper_close) struct paper paper = {0};
+	CLEANUP(paper_close) struct paper young = {0};
+	CLEANUP(paper_close) struct paper json = {0};
+	double age_ms;
+
+	head.age_ns = 900000000;
+	paper_open_text(&young, &(struct report_style){0});
+	assert_null(report_begin(young.report, &head));
+	assert_null(strstr(paper_end(&young), "ago"));
+	head.age_ns = 12000000000;
+	paper_open_text(&paper, &(struct report_style){0});
+	paper_open_json(&json);
+	assert_null(report_begin(paper.report, &head));
+	assert_null(report_begin(json.report, &head));
+	assert_non_null(strstr(paper_end(&paper),
+			       "process 4711: cpython 3.11.2, release build, as of 12.0 s ago\n"));
+	json_t *root = parsed(paper_end(&json));
+	assert_int_equal(json_unpack(root, "{s:{s:f}}", "target", "age_ms", &age_ms), 0);
+	assert_true(age_ms > 11999.0 && age_ms < 12001.0);
+	json_decref(root);
+}
+
+static void a_table_for_programs_is_nothing_to_people(void **state)
+{
+	CLEANUP(paper_close) struct paper paper = {0};
+	static const struct report_column quiet[] = {
+		{.key = "name", .unit = REPORT_TEXT, .reader = REPORT_FOR_PROGRAMS}};
+
+	paper_open_text(&paper, &(struct report_style){.quiet = true});
+	assert_null(report_begin(paper.report, &head));
+	assert_null(report_table(paper.report, "by_type", columns, ARRAY_COUNT(columns)));
+	assert_null(report_table(paper.report, "to_garbage_by_type", quiet, ARRAY_COUNT(quiet)));
+	assert_null(report_row(paper.report, &(struct report_cell){.text = "dict"}));
+	assert_string_equal(paper_end(&paper), "by type: none\n");
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup(function, given_head)
@@ -420,6 +527,10 @@ int main(void)
 		TEST(json_has_the_head_of_the_contract),
 		TEST(json_stays_valid_whatever_a_name_holds),
 		TEST(what_is_not_known_is_null_in_json),
+		TEST(objects_in_a_row_are_words_for_people),
+		TEST(objects_in_a_row_are_objects_in_json),
+		TEST(what_is_kept_tells_how_old_it_is),
+		TEST(a_table_for_programs_is_nothing_to_people),
 		TEST(a_full_disk_is_an_error),
 		TEST(a_word_is_what_needs_no_quotes_and_does_no_harm),
 	};
