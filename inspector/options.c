@@ -106,9 +106,7 @@ struct error *options_parse(int argc, char *const *argv, struct options *ret)
 		return error;
 	if (ret->command->flags & COMMAND_INSPECTS)
 		error = options_take_target(ret);
-	return error ? error
-		     : command_check_words(ret->command, ret->arguments.words,
-					   ret->arguments.word_count);
+	return error ? error : command_check(ret->command, &ret->arguments);
 }
 
 void options_deinit(struct options *options)

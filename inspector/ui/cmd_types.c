@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/command.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "ui/type_pattern.h"
 
 enum types_option { TYPES_SORT, TYPES_FILTER };
 
@@ -91,15 +91,6 @@ static int types_compare(const void *a, const void *b, void *sort)
 	return strcmp(left->name, right->name);
 }
 
-static bool types_matches(const char *name, const char *pattern)
-{
-	if (!pattern)
-		return true;
-	if (strpbrk(pattern, "*?["))
-		return fnmatch(pattern, name, FNM_NOESCAPE) == 0;
-	return strstr(name, pattern);
-}
-
 static void types_add(struct census_row *sum, const struct census_row *row)
 {
 	sum->count += row->count;
@@ -130,7 +121,8 @@ static struct error *types_select(const struct census *census, const struct argu
 	if (!rows)
 		return error_no_memory();
 	for (size_t i = 0; i < census->row_count; i++)
-		if (types_matches(census->rows[i].name, arguments->options[TYPES_FILTER].text))
+		if (type_pattern_matches(arguments->options[TYPES_FILTER].text,
+					 census->rows[i].name))
 			rows[count++] = &census->rows[i];
 	qsort_r(rows, count, sizeof(const void *), types_compare, &sort);
 	*ret = rows;

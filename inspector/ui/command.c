@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/interrupt.h"
 #include "ui/help.h"
+#include "ui/nearest.h"
 #include "ui/output.h"
 #include "ui/progress.h"
 #include "ui/safe_text.h"
@@ -54,8 +55,9 @@ bool command_takes_common(const struct command *command, enum arguments_common c
 	case ARGUMENTS_JSON:
 	case ARGUMENTS_OUTPUT:
 	case ARGUMENTS_FORCE:
-	case ARGUMENTS_LIMIT:
 		return command->flags & COMMAND_REPORTS;
+	case ARGUMENTS_LIMIT:
+		return command->flags & COMMAND_REPORTS && !(command->flags & COMMAND_WRITES_FILE);
 	case ARGUMENTS_PID:
 		return command->flags & COMMAND_INSPECTS;
 	case ARGUMENTS_NO_COLOR:
@@ -69,45 +71,13 @@ bool command_takes_common(const struct command *command, enum arguments_common c
 	return true;
 }
 
-enum { COMMAND_NAME_MAX = 32 };
-
-// Damerau-Levenshtein, neighbours swapped only: typing errors are that.
-static size_t command_distance(const char *a, const char *b)
-{
-	size_t a_length = strlen(a), b_length = strlen(b);
-	size_t costs[COMMAND_NAME_MAX + 1][COMMAND_NAME_MAX + 1];
-
-	if (a_length > COMMAND_NAME_MAX || b_length > COMMAND_NAME_MAX)
-		return SIZE_MAX;
-	for (size_t i = 0; i <= a_length; i++) {
-		for (size_t j = 0; j <= b_length; j++) {
-			if (i == 0 || j == 0) {
-				costs[i][j] = i + j;
-				continue;
-			}
-			bool same = a[i - 1] == b[j - 1];
-			size_t best = costs[i - 1][j - 1] + !same;
-			if (best > costs[i - 1][j] + 1)
-				best = costs[i - 1][j] + 1;
-			if (best > costs[i][j - 1] + 1)
-				best = costs[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    best > costs[i - 2][j - 2] + 1)
-				best = costs[i - 2][j - 2] + 1;
-			costs[i][j] = best;
-		}
-	}
-	return costs[a_length][b_length];
-}
-
 static const struct command *command_nearest(const char *name, unsigned place)
 {
 	const struct command *nearest = NULL;
-	// A third of the letters wrong is no typing error any more.
-	size_t best = 1 + strlen(name) / 3;
+	size_t best = nearest_bound(name);
 
 	for (size_t i = 0; commands[i]; i++) {
-		size_t distance = command_distance(name, commands[i]->name);
+		size_t distance = nearest_distance(name, commands[i]->name);
 		bool starts = strlen(name) >= 2 && !strncmp(name, commands[i]->name, strlen(name));
 
 		if (starts)
@@ -140,14 +110,17 @@ struct error *command_find(const char *name, unsigned place, const struct comman
 	return error_create(ERROR_USAGE, "there is no verb '%s'", name);
 }
 
-struct error *command_check_words(const struct command *command, char *const *words, size_t count)
+struct error *command_check(const struct command *command, const struct arguments *arguments)
 {
-	if (count < command->words_min)
+	if (arguments->word_count < command->words_min)
 		return error_create(ERROR_USAGE, "%s wants %s", command->name, command->words);
-	if (count > command->words_max)
+	if (arguments->word_count > command->words_max)
 		return error_create(ERROR_USAGE, "%s: '%s' is one word too many", command->name,
-				    words[command->words_max]);
-	return NULL;
+				    arguments->words[command->words_max]);
+	if (command->flags & COMMAND_WRITES_FILE && !arguments_has(arguments, ARGUMENTS_OUTPUT))
+		return error_create(ERROR_USAGE, "%s wants -o FILE: the file it writes",
+				    command->name);
+	return command->check ? command->check(arguments) : NULL;
 }
 
 static bool command_wants_color(FILE *out, const struct arguments *arguments)
@@ -200,10 +173,11 @@ struct error *command_run(const struct command *command, const struct arguments 
 	bool aside = arguments_has(arguments, ARGUMENTS_HELP) ||
 		     arguments_has(arguments, ARGUMENTS_VERSION);
 	bool reports = !aside && command->flags & COMMAND_REPORTS;
+	bool to_file = reports && !(command->flags & COMMAND_WRITES_FILE);
 	// Before the process is stopped: that an answer cannot be written should cost it nothing.
 	struct error *error =
-		output_open(reports ? arguments->common[ARGUMENTS_OUTPUT].text : NULL,
-			    reports && arguments_has(arguments, ARGUMENTS_FORCE), &output);
+		output_open(to_file ? arguments->common[ARGUMENTS_OUTPUT].text : NULL,
+			    to_file && arguments_has(arguments, ARGUMENTS_FORCE), &output);
 
 	if (!error && reports)
 		error = command_make_report(arguments, output.stream, &report);

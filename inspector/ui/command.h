@@ -71,6 +71,9 @@ enum command_flags {
 	COMMAND_IN_SHELL = 1 << 2,
 	COMMAND_IN_CONSOLE = 1 << 3,
 	COMMAND_EVERYWHERE = COMMAND_IN_SHELL | COMMAND_IN_CONSOLE,
+	/** Writes a file of its own kind: -o names that file and must be given, the report tells of
+	 *  it, and there is no -n. */
+	COMMAND_WRITES_FILE = 1 << 4,
 };
 
 /** What a verb is given to run. */
@@ -107,6 +110,9 @@ struct command {
 	const struct command_example *examples;
 	size_t example_count;
 	unsigned flags;
+	/** ERROR_USAGE for wrong words that the table does not tell; before the process is looked at.
+	 *  NULL when there are none. */
+	struct error *(*check)(const struct arguments *arguments);
 	struct error *(*run)(struct command_context *context);
 };
 
@@ -123,9 +129,9 @@ bool command_takes_common(const struct command *command, enum arguments_common c
  *  ERROR_USAGE with the nearest name when there is none. */
 MUST_USE struct error *command_find(const char *name, unsigned place, const struct command **ret);
 
-/** ERROR_USAGE unless @a command takes this many words (without TARGET). */
-MUST_USE struct error *command_check_words(const struct command *command, char *const *words,
-					   size_t count);
+/** ERROR_USAGE unless @a command takes these words (without TARGET) with these options. */
+MUST_USE struct error *command_check(const struct command *command,
+				     const struct arguments *arguments);
 
 /**
  * Runs @a command, or shows its help or our version when the arguments say so: opens where the answer goes, makes the report, and puts the answer there whole or

@@ -146,7 +146,7 @@ static struct error *console_check(const struct console *console, const struct c
 		return error_create(ERROR_USAGE,
 				    "this console is for process %d; leave it to inspect another",
 				    (int)console->inner->pid);
-	struct error *error = command_check_words(command, arguments->words, arguments->word_count);
+	struct error *error = command_check(command, arguments);
 	if (error || !(command->flags & COMMAND_INSPECTS) || console_process_lives(console))
 		return error;
 	return error_create(ERROR_GONE,
