@@ -15,8 +15,9 @@
 #include "ui/safe_text.h"
 
 const struct command *const commands[] = {
-	&command_attach,  &command_types, &command_info, &command_help,
-	&command_version, &command_quit,  &command_exit, NULL,
+	&command_attach,  &command_types,   &command_info,      &command_cycles, &command_garbage,
+	&command_show,    &command_refs,    &command_referrers, &command_export, &command_help,
+	&command_version, &command_refresh, &command_quit,      &command_exit,   NULL,
 };
 
 const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {

@@ -35,7 +35,7 @@ struct console {
 	uint64_t start_ticks;
 	/** Of the first line that failed. */
 	int status;
-	/** Names of the last census that can be completed. */
+	/** Names of the last census or graph that can be completed. */
 	char **types;
 	size_t type_count;
 	size_t type_capacity;
@@ -48,25 +48,30 @@ static void console_forget_types(struct console *console)
 	console->type_count = 0;
 }
 
-static struct error *console_remember_types(struct console *console, const struct census *census)
+static struct error *console_remember_type(struct console *console, const char *name)
+{
+	// What would have to be quoted or must not be shown is not offered.
+	if (console->type_count == CONSOLE_TYPES_MAX || !safe_text_is_word(name))
+		return NULL;
+	struct error *error = array_reserve(&console->types, &console->type_capacity,
+					    console->type_count + 1, sizeof(*console->types));
+	if (error)
+		return error;
+	char *copy = strdup(name);
+	if (!copy)
+		return error_no_memory();
+	console->types[console->type_count++] = copy;
+	return NULL;
+}
+
+static struct error *console_remember_census(struct console *console, const struct census *census)
 {
 	struct error *error = NULL;
 
 	console_forget_types(console);
-	for (size_t i = 0; i < census->row_count && console->type_count < CONSOLE_TYPES_MAX; i++) {
-		// What would have to be quoted or must not be shown is not offered.
-		if (!safe_text_is_word(census->rows[i].name))
-			continue;
-		error = array_reserve(&console->types, &console->type_capacity,
-				      console->type_count + 1, sizeof(*console->types));
-		if (error)
-			return error;
-		char *name = strdup(census->rows[i].name);
-		if (!name)
-			return error_no_memory();
-		console->types[console->type_count++] = name;
-	}
-	return NULL;
+	for (size_t i = 0; i < census->row_count && !error; i++)
+		error = console_remember_type(console, census->rows[i].name);
+	return error;
 }
 
 static struct error *console_census(struct inspected *inspected, struct session_look *look,
@@ -75,7 +80,7 @@ static struct error *console_census(struct inspected *inspected, struct session_
 	struct console *console = (struct console *)inspected;
 	struct error *error = inspected_census(console->inner, look, ret);
 
-	return error ? error : console_remember_types(console, ret);
+	return error ? error : console_remember_census(console, ret);
 }
 
 static struct error *console_facts(struct inspected *inspected, struct session_look *look,
@@ -84,6 +89,54 @@ static struct error *console_facts(struct inspected *inspected, struct session_l
 	struct console *console = (struct console *)inspected;
 
 	return inspected_facts(console->inner, look, ret);
+}
+
+static int console_compare_types(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// Types of one name are one to complete.
+static struct error *console_remember_graph(struct console *console, const struct heap *heap)
+{
+	size_t count = 0;
+	struct error *error = NULL;
+
+	console_forget_types(console);
+	for (uint32_t i = 0; i < heap->type_count && !error; i++)
+		error = console_remember_type(console, heap->types[i].name);
+	if (error || !console->type_count)
+		return error;
+	qsort(console->types, console->type_count, sizeof(*console->types), console_compare_types);
+	for (size_t i = 1; i < console->type_count; i++) {
+		if (!strcmp(console->types[count], console->types[i]))
+			free(console->types[i]);
+		else
+			console->types[++count] = console->types[i];
+	}
+	console->type_count = count + 1;
+	return NULL;
+}
+
+static struct error *console_graph(struct inspected *inspected, const struct inspected_graph **ret)
+{
+	struct console *console = (struct console *)inspected;
+	struct error *error = inspected_graph(console->inner, ret);
+
+	return error ? error : console_remember_graph(console, (*ret)->heap);
+}
+
+static struct error *console_describe(struct inspected *inspected, uint32_t object,
+				      size_t chars_max, struct text *into)
+{
+	struct console *console = (struct console *)inspected;
+
+	return inspected_describe(console->inner, object, chars_max, into);
+}
+
+static void console_forget(struct inspected *inspected)
+{
+	inspected_forget(((struct console *)inspected)->inner);
 }
 
 static void console_head(const struct inspected *inspected, const char *verb,
@@ -98,6 +151,9 @@ static void console_head(const struct inspected *inspected, const char *verb,
 static const struct inspected_ops console_inspected_ops = {
 	.census = console_census,
 	.facts = console_facts,
+	.graph = console_graph,
+	.describe = console_describe,
+	.forget = console_forget,
 	.head = console_head,
 };
 

@@ -17,7 +17,7 @@ packages_of() {
 	case $1 in
 	build)
 		echo gcc libc6-dev make pkg-config
-		echo libdwarf-dev libelf-dev libreadline-dev libjansson-dev
+		echo libdwarf-dev libelf-dev libreadline-dev libjansson-dev libsqlite3-dev
 		;;
 	demo)
 		# The -dbg package describes the very build of the interpreter that it depends on by
@@ -28,7 +28,7 @@ packages_of() {
 	test)
 		packages_of build
 		packages_of demo
-		echo libcmocka-dev gdb
+		echo libcmocka-dev gdb sqlite3
 		echo python3 python3-pytest python3-pexpect
 		;;
 	lint)

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/command.h"
+
+#include "analyze/garbage.h"
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "ui/type_sums.h"
+
+#define GARBAGE_COLUMNS(for_whom)                                                            \
+	{                                                                                    \
+		{.key = "name", .title = "type", .unit = REPORT_TEXT, .reader = (for_whom)}, \
+			{.key = "count", .unit = REPORT_COUNT, .reader = (for_whom)},        \
+			{.key = "size", .unit = REPORT_BYTES, .reader = (for_whom)},         \
+	}
+
+static const struct report_column garbage_columns[] = GARBAGE_COLUMNS(REPORT_FOR_ALL);
+// Programs find every table; a person is spared the empty ones.
+static const struct report_column garbage_empty_columns[] = GARBAGE_COLUMNS(REPORT_FOR_PROGRAMS);
+
+enum { GARBAGE_COLUMN_COUNT = ARRAY_COUNT(garbage_columns) };
+
+static struct error *garbage_add(const struct heap *heap, const struct garbage_types *types,
+				 struct type_sums *sums)
+{
+	struct error *error = NULL;
+
+	for (size_t i = 0; i < types->count && !error; i++) {
+		const struct type_sum part = {
+			.name = heap->types[types->list[i].type].name,
+			.count = types->list[i].count,
+			.size_bytes = types->list[i].size_bytes,
+		};
+		error = type_sums_add(sums, &part);
+	}
+	return error;
+}
+
+static struct error *garbage_report_row(struct report *report, const struct type_sum *sum)
+{
+	const struct report_cell cells[] = {
+		{.text = sum->name},
+		{.number = (int64_t)sum->count},
+		{.number = (int64_t)sum->size_bytes},
+	};
+
+	return report_row(report, cells);
+}
+
+/** A table of types: those of one list of the analysis, or of two. */
+struct garbage_table {
+	const char *key;
+	const struct garbage_types *types;
+	const struct garbage_types *more;
+	/** People are told that it is empty. */
+	bool main;
+};
+
+static struct error *garbage_report_table(const struct command_context *context,
+					  const struct heap *heap,
+					  const struct garbage_table *table)
+{
+	_cleanup_type_sums_ struct type_sums sums = {0};
+	size_t limit = arguments_limit(context->arguments);
+	struct error *error = garbage_add(heap, table->types, &sums);
+	char more[HUMAN_CHARS];
+
+	if (!error && table->more)
+		error = garbage_add(heap, table->more, &sums);
+	if (error)
+		return error;
+	type_sums_finish(&sums);
+	error = report_table(context->report, table->key,
+			     sums.count || table->main ? garbage_columns : garbage_empty_columns,
+			     GARBAGE_COLUMN_COUNT);
+	for (size_t i = 0; i < sums.count && i < limit && !error; i++)
+		error = garbage_report_row(context->report, &sums.list[i]);
+	if (!error && sums.count > limit)
+		error = report_note(context->report, "(%s more type%s)",
+				    human_count((int64_t)(sums.count - limit), more),
+				    sums.count - limit == 1 ? "" : "s");
+	return error;
+}
+
+static struct error *garbage_report_numbers(struct report *report, const struct heap *heap,
+					    const struct garbage *garbage)
+{
+	static const struct report_column columns[] = {
+		{.key = "unreachable", .unit = REPORT_COUNT},
+		{.key = "uncollectable", .unit = REPORT_COUNT},
+		{.key = "garbage", .title = "in gc.garbage", .unit = REPORT_COUNT},
+		{.key = "to_garbage", .title = "to be added there", .unit = REPORT_COUNT},
+		{.key = "unfinalized", .title = "finalizers to run", .unit = REPORT_COUNT},
+		{.key = "callbacks", .title = "callbacks to run", .unit = REPORT_COUNT},
+		{.key = "enabled", .title = "collector enabled", .unit = REPORT_BOOL},
+	};
+	const struct report_cell cells[] = {
+		{.number = (int64_t)garbage->unreachable_count},
+		{.number = (int64_t)garbage->uncollectable_count},
+		{.number = (int64_t)garbage->in_garbage_count},
+		{.number = (int64_t)garbage->to_garbage_count},
+		{.number = (int64_t)garbage->unfinalized_count},
+		{.number = (int64_t)garbage->callback_count},
+		{.number = heap->collector.enabled},
+	};
+
+	return report_object(report, NULL, columns, ARRAY_COUNT(columns), cells);
+}
+
+static struct error *garbage_report_notes(struct report *report, const struct heap *heap,
+					  const struct garbage *garbage)
+{
+	uint64_t found = garbage->unreachable_count + garbage->uncollectable_count;
+	char all[HUMAN_CHARS], freed[HUMAN_CHARS], kept[HUMAN_CHARS], code[HUMAN_CHARS];
+	struct error *error = report_note(
+		report, "gc.collect() would return %s: %s to be %s, %s that cannot be freed",
+		human_count((int64_t)found, all),
+		human_count((int64_t)garbage->unreachable_count, freed),
+		heap->collector.saves_all ? "put into gc.garbage (DEBUG_SAVEALL)" : "freed",
+		human_count((int64_t)garbage->uncollectable_count, kept));
+
+	if (!error && found && !heap->collector.enabled)
+		error = report_note(report,
+				    "the collector is disabled: no collection comes by itself");
+	if (!error && garbage->unfinalized_count + garbage->callback_count)
+		error = report_note(
+			report,
+			"what it would free depends on code that it runs before: "
+			"%s finalizers and callbacks",
+			human_count((int64_t)(garbage->unfinalized_count + garbage->callback_count),
+				    code));
+	return error;
+}
+
+static struct error *garbage_report(const struct command_context *context, const struct heap *heap,
+				    const struct garbage *garbage)
+{
+	const struct garbage_table tables[] = {
+		{.key = "by_type",
+		 .types = &garbage->unreachable_types,
+		 .more = &garbage->uncollectable_types,
+		 .main = true},
+		{.key = "uncollectable_by_type", .types = &garbage->uncollectable_types},
+		{.key = "to_garbage_by_type", .types = &garbage->to_garbage_types},
+		{.key = "garbage_by_type", .types = &garbage->in_garbage_types},
+	};
+	struct error *error = garbage_report_numbers(context->report, heap, garbage);
+
+	for (size_t i = 0; i < ARRAY_COUNT(tables) && !error; i++)
+		error = garbage_report_table(context, heap, &tables[i]);
+	return error ? error : garbage_report_notes(context->report, heap, garbage);
+}
+
+static struct error *garbage_run(struct command_context *context)
+{
+	CLEANUP(garbage_deinit) struct garbage garbage = {0};
+	const struct inspected_graph *graph;
+	struct report_head head;
+	struct error *error = inspected_graph(context->inspected, &graph);
+
+	if (!error)
+		error = garbage_find(graph->heap, &garbage);
+	if (error)
+		return error;
+	inspected_graph_head(context->inspected, "garbage", graph, &head);
+	error = report_begin(context->report, &head);
+	return error ? error : garbage_report(context, graph->heap, &garbage);
+}
+
+static const struct command_example garbage_examples[] = {
+	{"garbage 4711", "what a collection would find now"},
+	{"garbage 4711 --json", "the same for a program"},
+};
+
+const struct command command_garbage = {
+	.name = "garbage",
+	.summary = "what gc.collect() would find, without running it",
+	.words = "",
+	.description =
+		"What a collection of all generations would find now, by the collector's own "
+		"rules, without one:\n"
+		"objects that nothing reaches and that it would free (unreachable), and those "
+		"that it cannot\n"
+		"free because of a finalizer of the old kind (uncollectable). Their sum is what "
+		"gc.collect()\n"
+		"would return. by_type has both. Then what would be added to gc.garbage, and what "
+		"is there now.\n"
+		"\n"
+		"Finalizers and callbacks of weak references that a collection runs may do "
+		"anything, also bring\n"
+		"objects back: how many are to run is told.",
+	.examples = garbage_examples,
+	.example_count = ARRAY_COUNT(garbage_examples),
+	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.run = garbage_run,
+};

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "support/fake_inspected.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "heap/text.h"
+#include "ui/words.h"
+
+static struct error *fake_graph(struct inspected *inspected, const struct inspected_graph **ret)
+{
+	struct fake_inspected *fake = (struct fake_inspected *)inspected;
+
+	fake->graph_count++;
+	if (fake->gone)
+		return error_create(ERROR_GONE, "process 4711 has ended");
+	*ret = &fake->graph;
+	return NULL;
+}
+
+static struct error *fake_describe(struct inspected *inspected, uint32_t object, size_t chars_max,
+				   struct text *into)
+{
+	struct fake_inspected *fake = (struct fake_inspected *)inspected;
+	const struct heap *heap = fake->graph.heap;
+
+	if (fake->unreadable_at && heap->at[object] >= fake->unreadable_at)
+		return error_create_fault(heap->at[object], "cannot read");
+	return text_appendf(into, "<%.*s>", (int)chars_max - 2, heap_type_name(heap, object));
+}
+
+static void fake_forget(struct inspected *inspected)
+{
+	((struct fake_inspected *)inspected)->forget_count++;
+}
+
+static void fake_head(const struct inspected *inspected, const char *verb,
+		      const struct session_look *look, const struct census *census,
+		      struct report_head *ret)
+{
+	*ret = (struct report_head){
+		.verb = verb,
+		.pid = 4711,
+		.runtime = "cpython",
+		.version = "3.11.2",
+		.stops = look ? look->stops : 0,
+		.consistent = look && look->consistent,
+	};
+}
+
+void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
+{
+	static const struct inspected_ops ops = {
+		.graph = fake_graph,
+		.describe = fake_describe,
+		.forget = fake_forget,
+		.head = fake_head,
+	};
+
+	*fake = (struct fake_inspected){
+		.inspected = {.ops = &ops, .pid = getpid()},
+		.graph = {.look = {.stops = 1, .consistent = true}},
+	};
+	struct error *error = heap_text_parse(heap_text, &fake->graph.heap);
+	if (error)
+		fail_msg("%s", error->message);
+}
+
+void fake_inspected_deinit(struct fake_inspected *fake)
+{
+	heap_destroy(fake->graph.heap);
+	fake->graph.heap = NULL;
+}
+
+// What a verb prints goes to stdout: that is another file for a while.
+static struct error *fake_inspected_capture(struct fake_inspected *fake,
+					    const struct command *command,
+					    const struct arguments *arguments, char **ret_text)
+{
+	char *text = NULL;
+	size_t size = 0;
+	int status;
+
+	fflush(stdout);
+	int before = dup(STDOUT_FILENO);
+	_cleanup_file_ FILE *file = tmpfile();
+	assert_non_null(file);
+	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
+	struct error *error = command_run(command, arguments, &fake->inspected, NULL, &status);
+	fflush(stdout);
+	assert_true(dup2(before, STDOUT_FILENO) >= 0);
+	close(before);
+	rewind(file);
+	if (getdelim(&text, &size, '\0', file) < 0) {
+		free(text);
+		text = strdup("");
+	}
+	if (ret_text)
+		*ret_text = text;
+	else
+		free(text);
+	return error;
+}
+
+struct error *fake_inspected_run(struct fake_inspected *fake, const char *line, char **ret_text)
+{
+	_cleanup_words_ struct words words = {0};
+	_cleanup_arguments_ struct arguments arguments = {0};
+	const struct command *command;
+	struct error *error = words_split(line, &words);
+
+	if (ret_text)
+		*ret_text = NULL;
+	if (!error)
+		error = command_find(words.list[0], COMMAND_EVERYWHERE, &command);
+	if (!error)
+		error = arguments_parse(command, (int)words.count, words.list, &arguments);
+	if (!error)
+		error = command_check(command, &arguments);
+	return error ? error : fake_inspected_capture(fake, command, &arguments, ret_text);
+}
+
+json_t *fake_inspected_json(struct fake_inspected *fake, const char *line)
+{
+	_cleanup_free_ char *text = NULL;
+	_cleanup_text_ struct text with_json = {0};
+
+	assert_null(text_appendf(&with_json, "%s --json", line));
+	struct error *error = fake_inspected_run(fake, text_chars(&with_json), &text);
+	if (error)
+		fail_msg("%s: %s", line, error->message);
+	json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(root);
+	return root;
+}

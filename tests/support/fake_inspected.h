@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef SUPPORT_FAKE_INSPECTED_H
+#define SUPPORT_FAKE_INSPECTED_H
+
+/*
+ * A process of our imagination for verbs that want the graph of references: its heap comes from text
+ * (heap/text.h), and lines of a shell are run against it.
+ */
+
+#include <jansson.h>
+
+#include "ui/command.h"
+
+struct fake_inspected {
+	struct inspected inspected;
+	struct inspected_graph graph;
+	/** How often the graph was asked for, and dropped. */
+	unsigned graph_count;
+	unsigned forget_count;
+	/** The graph cannot be had. */
+	bool gone;
+	/** Objects at and above this address cannot be described; 0 is none of them. */
+	addr_t unreadable_at;
+};
+
+/** Fails the test for text that makes no sense. Ended by fake_inspected_deinit(). */
+void fake_inspected_init(struct fake_inspected *fake, const char *heap_text);
+void fake_inspected_deinit(struct fake_inspected *fake);
+
+/** Runs @a line; what it answers is in @a ret_text (to be freed) unless that is NULL. The checks that
+ *  come before a process is looked at are made, too. */
+struct error *fake_inspected_run(struct fake_inspected *fake, const char *line, char **ret_text);
+
+/** The JSON document that @a line with --json answers. */
+json_t *fake_inspected_json(struct fake_inspected *fake, const char *line);
+
+#endif
