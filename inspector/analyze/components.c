@@ -38,7 +38,7 @@ static struct error *prepare(const struct sweep_graph *graph, const uint8_t *ski
 
 	if (!left || !giant)
 		return error_no_memory();
-	for (uint32_t i = 0; i < count; ++i) {
+	for (uint32_t i = 0; i < count; i++) {
 		if (!skip || !skip[i])
 			sweep_bit_set(left, i);
 	}
@@ -51,7 +51,7 @@ static struct error *prepare(const struct sweep_graph *graph, const uint8_t *ski
 		return error;
 	*ret_left = 0;
 	*ret_found = giant_count ? 1 : 0;
-	for (uint32_t i = 0; i < count; ++i) {
+	for (uint32_t i = 0; i < count; i++) {
 		bool is_left = sweep_bit_get(left, i);
 
 		*ret_left += is_left;
@@ -93,7 +93,7 @@ static void search_enter(struct search *search, uint32_t object)
 	search->edge = heap->first_edge[object];
 	search->end = heap->first_edge[object + 1];
 	search->of[object] = search->number++;
-	for (uint32_t i = search->edge; i < search->end; ++i) {
+	for (uint32_t i = search->edge; i < search->end; i++) {
 		uint32_t to = heap_edge_target(heap->edges[i]);
 
 		__builtin_prefetch(&search->of[to]);
@@ -105,7 +105,7 @@ static bool refers_to_itself(const struct sweep_graph *graph, uint32_t object)
 {
 	const heap_edge *edges = heap_edges(graph->heap, object);
 
-	for (uint32_t i = 0; i < heap_edge_count(graph->heap, object); ++i) {
+	for (uint32_t i = 0; i < heap_edge_count(graph->heap, object); i++) {
 		if (sweep_edge_counts(graph, edges[i]) && heap_edge_target(edges[i]) == object)
 			return true;
 	}
@@ -136,7 +136,7 @@ static void search_leave(struct search *search)
 	}
 	of[object] = value;
 	--search->number;
-	++search->component_count;
+	search->component_count++;
 }
 
 /** @a to was reached from the current object and has been looked at. */
@@ -200,7 +200,7 @@ static struct error *collect(uint32_t object_count, uint32_t found_count,
 	if (!components->first || !number)
 		return error_no_memory();
 	memset(number, 0xff, ((size_t)found_count + 1) * sizeof(*number));
-	for (uint32_t i = 0; i < object_count; ++i) {
+	for (uint32_t i = 0; i < object_count; i++) {
 		uint32_t *slot;
 
 		if (of[i] == ALONE)
@@ -209,15 +209,15 @@ static struct error *collect(uint32_t object_count, uint32_t found_count,
 		if (*slot == UINT32_MAX)
 			*slot = next++;
 		of[i] = *slot;
-		++components->first[of[i] + 2];
-		++member_count;
+		components->first[of[i] + 2]++;
+		member_count++;
 	}
-	for (uint32_t i = 0; i < found_count; ++i)
+	for (uint32_t i = 0; i < found_count; i++)
 		components->first[i + 2] += components->first[i + 1];
 	components->members = malloc((member_count + 1) * sizeof(*components->members));
 	if (!components->members)
 		return error_no_memory();
-	for (uint32_t i = 0; i < object_count; ++i) {
+	for (uint32_t i = 0; i < object_count; i++) {
 		if (of[i] != ALONE)
 			components->members[components->first[of[i] + 1]++] = i;
 	}
@@ -229,7 +229,7 @@ static struct error *search_all(struct search *search)
 {
 	uint32_t count = search->graph.heap->object_count;
 
-	for (uint32_t i = 0; i < count; ++i) {
+	for (uint32_t i = 0; i < count; i++) {
 		if (!search->of[i])
 			search_from(search, i);
 	}

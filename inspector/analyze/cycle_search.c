@@ -83,13 +83,13 @@ static struct error *look_at(struct cycle_search *search, uint32_t from, uint32_
 	uint32_t hops = search->entries[from].hops & ~LOOKED_AT;
 	uint32_t count = heap_edge_count(heap, object);
 
-	for (uint32_t i = 0; i < count; ++i) {
+	for (uint32_t i = 0; i < count; i++) {
 		heap_edge edge = heap_edges(heap, object)[i];
 		uint32_t to = heap_edge_target(edge);
 		struct entry entry = {.object = to, .from = from, .edge = i, .hops = hops + 1};
 		struct error *error;
 
-		++search->looks;
+		search->looks++;
 		if (heap_edge_kind(edge) != HEAP_EDGE_GC || of[to] != of[start])
 			continue;
 		if (to == start) {
@@ -116,7 +116,7 @@ static struct error *look_at_all(struct cycle_search *search, uint32_t from, uin
 	struct error *error = look_at(search, from, start, ret_last);
 	uint32_t behind = (uint32_t)search->count;
 
-	for (uint32_t i = first; !error && !search->closed && i < behind; ++i) {
+	for (uint32_t i = first; !error && !search->closed && i < behind; i++) {
 		if (search->entries[i].hops & LOOKED_AT)
 			error = look_at(search, i, start, ret_last);
 	}
@@ -130,7 +130,7 @@ static struct error *trace_back(const struct cycle_search *search, const struct 
 	size_t count = 0;
 	struct error *error;
 
-	for (;; ++count) {
+	for (;; count++) {
 		if (entry->from == UINT32_MAX)
 			break;
 		entry = &search->entries[entry->from];
@@ -158,14 +158,14 @@ struct error *cycle_search_find(struct cycle_search *search, uint32_t start, uin
 	search->looks = 0;
 	search->closed = false;
 	error = reach(search, (struct entry){.object = start, .from = UINT32_MAX});
-	for (uint32_t i = 0; !error && !search->closed && i < search->count; ++i) {
+	for (uint32_t i = 0; !error && !search->closed && i < search->count; i++) {
 		if (search->entries[i].hops & LOOKED_AT)
 			continue;
 		if (search->entries[i].hops >= hops_max || search->looks > looks_max)
 			break;
 		error = look_at_all(search, i, start, &last);
 	}
-	for (size_t i = 0; i < search->count; ++i)
+	for (size_t i = 0; i < search->count; i++)
 		search->seen[search->entries[i].object / 64] = 0;
 	if (!error && search->closed)
 		error = trace_back(search, &last, ret);
@@ -182,7 +182,7 @@ static size_t lowest(const struct cycle_path *path)
 {
 	size_t best = 0;
 
-	for (size_t i = 1; i < path->count; ++i) {
+	for (size_t i = 1; i < path->count; i++) {
 		if (path->steps[i].object < path->steps[best].object)
 			best = i;
 	}
@@ -196,7 +196,7 @@ bool cycle_path_same(const struct cycle_path *left, const struct cycle_path *rig
 
 	if (left->count != right->count)
 		return false;
-	for (size_t i = 0; i < left->count; ++i) {
+	for (size_t i = 0; i < left->count; i++) {
 		if (left->steps[(from_left + i) % left->count].object !=
 		    right->steps[(from_right + i) % right->count].object)
 			return false;

@@ -64,7 +64,7 @@ static bool is_attribute(const struct text *label)
 
 	if (length < 5 || strncmp(chars, "['", 2) != 0 || strcmp(chars + length - 2, "']") != 0)
 		return false;
-	for (size_t i = 2; i < length - 2; ++i) {
+	for (size_t i = 2; i < length - 2; i++) {
 		if (!is_name_char(chars[i], i == 2))
 			return false;
 	}
@@ -124,7 +124,7 @@ static struct error *add_steps(const struct heap *heap, const struct cycle_path 
 {
 	_cleanup_text_ struct text label = {0};
 
-	for (size_t i = 0; i < path->count; ++i) {
+	for (size_t i = 0; i < path->count; i++) {
 		// The dict that the last hop's reference may lead into still belongs to it.
 		bool is_full = hops->count == hops_max &&
 			       !may_be_owner_and_dict(heap, path->steps[i - 1].object,
@@ -154,7 +154,7 @@ static int compare_hops(const struct hops *hops, const struct hop *left, const s
 /** The order of the shapes that begin at hops @a left and @a right. */
 static int compare_turns(const struct hops *hops, size_t left, size_t right)
 {
-	for (size_t i = 0; i < hops->count; ++i) {
+	for (size_t i = 0; i < hops->count; i++) {
 		int order = compare_hops(hops, &hops->list[(left + i) % hops->count],
 					 &hops->list[(right + i) % hops->count]);
 
@@ -170,7 +170,7 @@ static size_t first_hop(const struct heap *heap, const struct hops *hops)
 	bool best_finalizes = cycle_has_finalizer(heap, hops->list[0].object);
 	size_t best = 0;
 
-	for (size_t i = 1; i < hops->count; ++i) {
+	for (size_t i = 1; i < hops->count; i++) {
 		bool finalizes = cycle_has_finalizer(heap, hops->list[i].object);
 
 		if (finalizes < best_finalizes ||
@@ -187,7 +187,7 @@ static struct error *write_shape(const struct hops *hops, size_t first, size_t h
 {
 	struct error *error = NULL;
 
-	for (size_t i = 0; !error && i < hops->count && i < CYCLE_SHAPE_HOPS_MAX; ++i) {
+	for (size_t i = 0; !error && i < hops->count && i < CYCLE_SHAPE_HOPS_MAX; i++) {
 		const struct hop *hop = &hops->list[(first + i) % hops->count];
 
 		if (i)
@@ -204,14 +204,14 @@ static struct error *write_shape(const struct hops *hops, size_t first, size_t h
 
 static void take_hops(const struct hops *hops, size_t first, struct cycle_shape *ret)
 {
-	for (size_t i = 0; i < hops->count && i < CYCLE_EXAMPLE_MAX; ++i)
+	for (size_t i = 0; i < hops->count && i < CYCLE_EXAMPLE_MAX; i++)
 		ret->objects[ret->object_count++] = hops->list[(first + i) % hops->count].object;
 }
 
 static void take_steps(const struct heap *heap, const struct cycle_path *path,
 		       struct cycle_shape *ret)
 {
-	for (size_t i = 0; i < path->count && ret->object_count < CYCLE_EXAMPLE_MAX; ++i) {
+	for (size_t i = 0; i < path->count && ret->object_count < CYCLE_EXAMPLE_MAX; i++) {
 		uint32_t object = path->steps[i].object;
 
 		if (!i || !may_be_owner_and_dict(heap, path->steps[i - 1].object, object))

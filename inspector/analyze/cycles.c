@@ -94,7 +94,7 @@ static struct error *mark_garbage_list(struct finder *finder)
 		return error_no_memory();
 	if (heap->garbage_list == HEAP_NO_OBJECT)
 		return NULL;
-	for (uint32_t i = 0; i < heap_edge_count(heap, heap->garbage_list); ++i) {
+	for (uint32_t i = 0; i < heap_edge_count(heap, heap->garbage_list); i++) {
 		heap_edge edge = heap_edges(heap, heap->garbage_list)[i];
 
 		if (heap_edge_kind(edge) == HEAP_EDGE_GC)
@@ -110,7 +110,7 @@ static enum cycle_state component_state(const struct finder *finder, uint32_t co
 	bool is_reachable = false;
 
 	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component); ++member) {
+	     member < members_end(finder, component); member++) {
 		enum garbage_state state = (enum garbage_state)finder->garbage->state[*member];
 
 		if (state == GARBAGE_UNCOLLECTABLE || finder->in_garbage[*member])
@@ -139,7 +139,7 @@ static uint64_t size_with_dict(const struct finder *finder, uint32_t member)
 
 	if (is_part(heap, member))
 		return size_bytes;
-	for (uint32_t i = 0; i < heap_edge_count(heap, member); ++i) {
+	for (uint32_t i = 0; i < heap_edge_count(heap, member); i++) {
 		heap_edge edge = heap_edges(heap, member)[i];
 		uint32_t to = heap_edge_target(edge);
 
@@ -161,7 +161,7 @@ static struct contents component_contents(const struct finder *finder, uint32_t 
 	struct contents contents = {0};
 
 	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component); ++member) {
+	     member < members_end(finder, component); member++) {
 		contents.finalizers |= cycle_has_finalizer(finder->heap, *member);
 		contents.objects |= !is_part(finder->heap, *member);
 		if (contents.finalizers && contents.objects)
@@ -221,7 +221,7 @@ static struct error *find_shape(struct finder *finder, uint32_t component,
 	unsigned starts = 0;
 
 	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component) && starts < STARTS_MAX; ++member) {
+	     member < members_end(finder, component) && starts < STARTS_MAX; member++) {
 		struct error *error;
 
 		if (!is_start(finder, contents, *member))
@@ -249,7 +249,7 @@ static uint64_t hash_shape(const char *shape, enum cycle_state state)
 {
 	uint64_t hash = UINT64_C(14695981039346656037) + state;
 
-	for (const char *c = shape; *c; ++c)
+	for (const char *c = shape; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
 	return hash ? hash : 1;
 }
@@ -278,7 +278,7 @@ static struct error *add_row(struct finder *finder, uint32_t component, enum cyc
 	row->example_count = finder->shape.object_count;
 	memcpy(row->example, finder->shape.objects, row->example_count * sizeof(*row->example));
 	finder->drafts[count] = (struct draft){.component = component, .next = next};
-	++finder->cycles.count;
+	finder->cycles.count++;
 	return NULL;
 }
 
@@ -321,7 +321,7 @@ static struct error *tally_add(struct finder *finder, uint32_t row, uint32_t obj
 			return error;
 		finder->tallies[finder->tally_count++] = (struct tally){.row = row, .type = type};
 	}
-	++finder->tallies[number].count;
+	finder->tallies[number].count++;
 	finder->tallies[number].finalizes |= cycle_has_finalizer(finder->heap, object);
 	return NULL;
 }
@@ -334,9 +334,9 @@ static struct error *add_component(struct finder *finder, uint32_t component)
 	struct cycle_row *row;
 	struct error *error;
 
-	++finder->cycles.cycle_count;
+	finder->cycles.cycle_count++;
 	if (!contents.finalizers && !finder->all) {
-		++finder->cycles.without_finalizer_count;
+		finder->cycles.without_finalizer_count++;
 		return NULL;
 	}
 	state = component_state(finder, component);
@@ -346,14 +346,14 @@ static struct error *add_component(struct finder *finder, uint32_t component)
 	if (error)
 		return error;
 	row = &finder->cycles.rows[number];
-	++row->count;
+	row->count++;
 	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component); ++member) {
+	     member < members_end(finder, component); member++) {
 		row->size_bytes += size_with_dict(finder, *member);
 		// Attribute dicts alone, their owners outside, are objects of their own.
 		if (contents.objects && is_part(finder->heap, *member))
 			continue;
-		++row->object_count;
+		row->object_count++;
 		error = tally_add(finder, number, *member);
 		if (error)
 			return error;
@@ -382,7 +382,7 @@ static struct error *set_types(struct cycle_row *row, const struct tally *tallie
 	row->finalizers = malloc((count + 1) * sizeof(*row->finalizers));
 	if (!row->types || !row->finalizers)
 		return error_no_memory();
-	for (size_t i = 0; i < count; ++i) {
+	for (size_t i = 0; i < count; i++) {
 		row->types[row->type_count++] = tallies[i].type;
 		if (tallies[i].finalizes)
 			row->finalizers[row->finalizer_count++] = tallies[i].type;
@@ -405,7 +405,7 @@ static struct error *set_all_types(struct finder *finder)
 		struct error *error;
 
 		while (end < finder->tally_count && finder->tallies[end].row == row)
-			++end;
+			end++;
 		error = set_types(&finder->cycles.rows[row], finder->tallies + begin, end - begin);
 		if (error)
 			return error;
@@ -416,7 +416,7 @@ static struct error *set_all_types(struct finder *finder)
 
 static bool refers_strongly(const struct heap *heap, uint32_t from, uint32_t to)
 {
-	for (uint32_t i = 0; i < heap_edge_count(heap, from); ++i) {
+	for (uint32_t i = 0; i < heap_edge_count(heap, from); i++) {
 		heap_edge edge = heap_edges(heap, from)[i];
 
 		if (heap_edge_target(edge) == to && heap_edge_kind(edge) != HEAP_EDGE_WEAK)
@@ -432,7 +432,7 @@ static bool find_holder(const struct finder *finder, const struct heap_referrers
 {
 	const uint32_t *of = finder->components.of;
 
-	for (uint32_t i = referrers->first[held]; i < referrers->first[held + 1]; ++i) {
+	for (uint32_t i = referrers->first[held]; i < referrers->first[held + 1]; i++) {
 		uint32_t from = referrers->ids[i];
 		uint8_t state = finder->garbage->state[from];
 
@@ -453,12 +453,12 @@ static void set_holder(const struct finder *finder, const struct heap_referrers 
 	struct cycle_row *row = &finder->cycles.rows[number];
 	uint32_t component = finder->drafts[number].component;
 
-	for (size_t i = 0; i < row->example_count; ++i) {
+	for (size_t i = 0; i < row->example_count; i++) {
 		if (find_holder(finder, referrers, row->example[i], row))
 			return;
 	}
 	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component); ++member) {
+	     member < members_end(finder, component); member++) {
 		if (find_holder(finder, referrers, *member, row))
 			return;
 	}
@@ -468,7 +468,7 @@ static struct error *set_holders(struct finder *finder)
 {
 	struct heap_referrers referrers = {0};
 
-	for (size_t i = 0; i < finder->cycles.count; ++i) {
+	for (size_t i = 0; i < finder->cycles.count; i++) {
 		if (finder->cycles.rows[i].state != CYCLE_REACHABLE)
 			continue;
 		if (!referrers.first) {
@@ -504,7 +504,7 @@ static struct error *find_all(struct finder *finder)
 					&finder->components);
 	if (!error)
 		error = cycle_search_create(finder->heap, &finder->components, &finder->search);
-	for (uint32_t i = 0; !error && i < finder->components.count; ++i)
+	for (uint32_t i = 0; !error && i < finder->components.count; i++)
 		error = add_component(finder, i);
 	if (!error)
 		error = set_all_types(finder);
@@ -543,7 +543,7 @@ struct error *cycles_find(struct heap *heap, const struct garbage *garbage, bool
 
 void cycles_deinit(struct cycles *cycles)
 {
-	for (size_t i = 0; i < cycles->count; ++i) {
+	for (size_t i = 0; i < cycles->count; i++) {
 		free(cycles->rows[i].shape);
 		free(cycles->rows[i].types);
 		free(cycles->rows[i].finalizers);

@@ -12,7 +12,7 @@ enum { EDGES_AHEAD = 24, OBJECTS_AHEAD = 12, LISTS_AHEAD = 6 };
 
 static void set_states(const struct heap *heap, uint8_t *state)
 {
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		if (heap_is_collectable(heap, i))
 			state[i] = GARBAGE_UNREACHABLE;
 		else if (heap->flags[i] & HEAP_TRACKED)
@@ -30,12 +30,12 @@ static void subtract_references(const struct heap *heap, const uint8_t *state, u
 {
 	size_t edge_count = heap->first_edge[heap->object_count];
 
-	for (uint32_t i = 0; i < heap->object_count; ++i)
+	for (uint32_t i = 0; i < heap->object_count; i++)
 		refs[i] = heap->flags[i] & HEAP_IMMORTAL ? UINT32_MAX : heap->refcount[i];
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		if (state[i] != GARBAGE_UNREACHABLE)
 			continue;
-		for (size_t e = heap->first_edge[i]; e < heap->first_edge[i + 1]; ++e) {
+		for (size_t e = heap->first_edge[i]; e < heap->first_edge[i + 1]; e++) {
 			uint32_t to = heap_edge_target(heap->edges[e]);
 
 			if (e + EDGES_AHEAD < edge_count)
@@ -58,7 +58,7 @@ struct queue {
 static void spread(const struct heap *heap, uint8_t *state, struct queue *queue,
 		   enum garbage_state from, enum garbage_state to)
 {
-	for (uint32_t i = 0; i < queue->count; ++i) {
+	for (uint32_t i = 0; i < queue->count; i++) {
 		uint32_t object = queue->objects[i];
 		const heap_edge *edge = heap_edges(heap, object);
 		const heap_edge *end = edge + heap_edge_count(heap, object);
@@ -67,7 +67,7 @@ static void spread(const struct heap *heap, uint8_t *state, struct queue *queue,
 			__builtin_prefetch(&heap->first_edge[queue->objects[i + OBJECTS_AHEAD]]);
 		if (i + LISTS_AHEAD < queue->count)
 			__builtin_prefetch(heap_edges(heap, queue->objects[i + LISTS_AHEAD]));
-		for (; edge < end; ++edge) {
+		for (; edge < end; edge++) {
 			uint32_t target = heap_edge_target(*edge);
 
 			if (heap_edge_kind(*edge) != HEAP_EDGE_GC || state[target] != from)
@@ -89,7 +89,7 @@ static struct error *find_states(const struct heap *heap, uint8_t *state)
 	if (!refs)
 		return error_no_memory();
 	subtract_references(heap, state, refs);
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		if (state[i] != GARBAGE_UNREACHABLE || !refs[i])
 			continue;
 		state[i] = GARBAGE_REACHABLE;
@@ -98,7 +98,7 @@ static struct error *find_states(const struct heap *heap, uint8_t *state)
 	spread(heap, state, &queue, GARBAGE_UNREACHABLE, GARBAGE_REACHABLE);
 
 	queue.count = 0;
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		if (state[i] != GARBAGE_UNREACHABLE || !(heap->flags[i] & HEAP_LEGACY_FINALIZER))
 			continue;
 		state[i] = GARBAGE_UNCOLLECTABLE;
@@ -118,7 +118,7 @@ static void tally_add(struct garbage_type *tally, const struct heap *heap, uint3
 {
 	struct garbage_type *type = &tally[heap->type[object]];
 
-	++type->count;
+	type->count++;
 	type->size_bytes += heap->size_bytes[object];
 }
 
@@ -141,12 +141,12 @@ static struct error *tally_finish(struct garbage_type *tally, const struct heap 
 {
 	size_t count = 0;
 
-	for (uint32_t i = 0; i < heap->type_count; ++i)
+	for (uint32_t i = 0; i < heap->type_count; i++)
 		count += tally[i].count > 0;
 	ret->list = malloc((count + 1) * sizeof(*ret->list));
 	if (!ret->list)
 		return error_no_memory();
-	for (uint32_t i = 0; i < heap->type_count; ++i) {
+	for (uint32_t i = 0; i < heap->type_count; i++) {
 		if (!tally[i].count)
 			continue;
 		tally[i].type = i;
@@ -174,11 +174,11 @@ static struct error *count_state(const struct heap *heap, const uint8_t *state,
 
 	if (error)
 		return error;
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		if (state[i] != wanted)
 			continue;
 		tally_add(tally, heap, i);
-		++*ret_count;
+		(*ret_count)++;
 	}
 	return tally_finish(tally, heap, ret);
 }
@@ -190,7 +190,7 @@ static struct error *count_to_garbage(const struct heap *heap, struct garbage *g
 
 	if (error)
 		return error;
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		bool saved = heap->collector.saves_all;
 
 		if (garbage->state[i] == GARBAGE_UNCOLLECTABLE)
@@ -200,7 +200,7 @@ static struct error *count_to_garbage(const struct heap *heap, struct garbage *g
 		if (!saved)
 			continue;
 		tally_add(tally, heap, i);
-		++garbage->to_garbage_count;
+		garbage->to_garbage_count++;
 	}
 	return tally_finish(tally, heap, &garbage->to_garbage_types);
 }
@@ -215,13 +215,13 @@ static struct error *count_in_garbage(const struct heap *heap, struct garbage *g
 	error = tally_create(heap, &tally);
 	if (error)
 		return error;
-	for (uint32_t i = 0; i < heap_edge_count(heap, heap->garbage_list); ++i) {
+	for (uint32_t i = 0; i < heap_edge_count(heap, heap->garbage_list); i++) {
 		heap_edge edge = heap_edges(heap, heap->garbage_list)[i];
 
 		if (heap_edge_kind(edge) != HEAP_EDGE_GC)
 			continue;
 		tally_add(tally, heap, heap_edge_target(edge));
-		++garbage->in_garbage_count;
+		garbage->in_garbage_count++;
 	}
 	return tally_finish(tally, heap, &garbage->in_garbage_types);
 }
@@ -233,7 +233,7 @@ static bool calls_back(const struct heap *heap, const uint8_t *state, uint32_t o
 	bool is_weak = false;
 	bool has_callback = false;
 
-	for (uint32_t i = 0; i < heap_edge_count(heap, object); ++i) {
+	for (uint32_t i = 0; i < heap_edge_count(heap, object); i++) {
 		heap_edge edge = heap_edges(heap, object)[i];
 
 		if (heap_edge_kind(edge) == HEAP_EDGE_GC)
@@ -246,7 +246,7 @@ static bool calls_back(const struct heap *heap, const uint8_t *state, uint32_t o
 
 static void count_code_to_run(const struct heap *heap, struct garbage *garbage)
 {
-	for (uint32_t i = 0; i < heap->object_count; ++i) {
+	for (uint32_t i = 0; i < heap->object_count; i++) {
 		if (garbage->state[i] == GARBAGE_UNREACHABLE)
 			garbage->unfinalized_count += has_finalizer_to_run(heap, i);
 		else

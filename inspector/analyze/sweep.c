@@ -30,7 +30,7 @@ static uint32_t count_bits(const struct sweep_graph *graph, const uint64_t *bits
 {
 	uint32_t count = 0;
 
-	for (size_t i = 0; i < word_count(graph); ++i)
+	for (size_t i = 0; i < word_count(graph); i++)
 		count += (uint32_t)__builtin_popcountll(bits[i]);
 	return count;
 }
@@ -43,7 +43,7 @@ static bool mark_referred(const struct sweep_graph *graph, uint32_t object, cons
 	const heap_edge *end = edge + heap_edge_count(graph->heap, object);
 	bool any = false;
 
-	for (; edge < end; ++edge) {
+	for (; edge < end; edge++) {
 		uint32_t to = heap_edge_target(*edge);
 
 		if (sweep_edge_counts(graph, *edge) && sweep_bit_get(left, to)) {
@@ -62,7 +62,7 @@ static bool refers_into(const struct sweep_graph *graph, uint32_t object, const 
 	const heap_edge *end = edge + heap_edge_count(graph->heap, object);
 	bool any = false;
 
-	for (; edge < end; ++edge)
+	for (; edge < end; edge++)
 		any |= sweep_edge_counts(graph, *edge) &
 		       sweep_bit_get(set, heap_edge_target(*edge));
 	return any;
@@ -87,7 +87,7 @@ static void trim_once(const struct sweep_graph *graph, bool upward, uint64_t *le
 		      uint64_t *referred)
 {
 	memset(referred, 0, word_count(graph) * sizeof(*referred));
-	for (size_t i = 0; i < word_count(graph); ++i) {
+	for (size_t i = 0; i < word_count(graph); i++) {
 		size_t word = nth_word(graph, i, upward);
 
 		for (uint64_t rest = left[word]; rest;) {
@@ -97,7 +97,7 @@ static void trim_once(const struct sweep_graph *graph, bool upward, uint64_t *le
 				left[word] &= ~(UINT64_C(1) << bit);
 		}
 	}
-	for (size_t i = 0; i < word_count(graph); ++i)
+	for (size_t i = 0; i < word_count(graph); i++)
 		left[i] &= referred[i];
 }
 
@@ -109,7 +109,7 @@ struct error *sweep_trim(const struct sweep_graph *graph, uint64_t *left)
 	if (!referred)
 		return error_no_memory();
 	// To and fro: a list whose links lie in order goes in one sweep, one way or the other.
-	for (unsigned i = 0; i < TRIM_SWEEPS_MAX && before; ++i) {
+	for (unsigned i = 0; i < TRIM_SWEEPS_MAX && before; i++) {
 		struct error *error = interrupt_check();
 		uint32_t after;
 
@@ -130,7 +130,7 @@ static uint32_t choose_start(const struct sweep_graph *graph, const uint64_t *le
 	uint32_t best = 0;
 	uint32_t best_edges = 0;
 
-	for (size_t word = 0; word < word_count(graph); ++word) {
+	for (size_t word = 0; word < word_count(graph); word++) {
 		for (uint64_t rest = left[word]; rest;) {
 			uint32_t object = (uint32_t)(word * 64) + take_bit(&rest, true);
 
@@ -149,11 +149,11 @@ static bool reach(const struct sweep_graph *graph, const uint64_t *left, uint64_
 		  uint64_t *done)
 {
 	memset(done, 0, word_count(graph) * sizeof(*done));
-	for (unsigned i = 0; i < GIANT_SWEEPS_MAX; ++i) {
+	for (unsigned i = 0; i < GIANT_SWEEPS_MAX; i++) {
 		bool upward = i % 2 == 0;
 		bool any = false;
 
-		for (size_t j = 0; j < word_count(graph); ++j) {
+		for (size_t j = 0; j < word_count(graph); j++) {
 			size_t word = nth_word(graph, j, upward);
 			uint64_t rest;
 
@@ -177,11 +177,11 @@ static bool reach_back(const struct sweep_graph *graph, const uint64_t *reached,
 {
 	uint64_t looks = (uint64_t)count_bits(graph, reached) * GIANT_LOOKS_MAX;
 
-	for (unsigned i = 0; i < GIANT_SWEEPS_MAX; ++i) {
+	for (unsigned i = 0; i < GIANT_SWEEPS_MAX; i++) {
 		bool upward = i % 2;
 		bool any = false;
 
-		for (size_t j = 0; j < word_count(graph); ++j) {
+		for (size_t j = 0; j < word_count(graph); j++) {
 			size_t word = nth_word(graph, j, upward);
 			uint64_t rest = reached[word] & ~reaching[word];
 			uint64_t cost = (uint64_t)__builtin_popcountll(rest);
@@ -233,7 +233,7 @@ struct error *sweep_giant(const struct sweep_graph *graph, uint64_t *left, uint6
 		memset(ret, 0, bytes);
 		return interrupt_check();
 	}
-	for (size_t i = 0; i < word_count(graph); ++i)
+	for (size_t i = 0; i < word_count(graph); i++)
 		left[i] &= ~ret[i];
 	*ret_count = count;
 	return interrupt_check();
