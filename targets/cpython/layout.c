@@ -191,6 +191,10 @@ static struct error *layout_load_collections(struct module_list *modules, struct
 		{"dequeobject:leftindex", &layout->f.deque_leftindex},
 		{"dequeobject:len", &layout->f.deque_len},
 		{"BLOCK:data", &layout->f.deque_block_data},
+		{"dequeobject:leftblock", &layout->f.deque_leftblock},
+		{"dequeobject:maxlen", &layout->f.deque_maxlen},
+		{"BLOCK:rightlink", &layout->f.deque_block_rightlink},
+		{"defdictobject:default_factory", &layout->f.defaultdict_factory},
 	};
 
 	for (size_t i = 0; i < modules->count && !layout->f.deque_leftindex.present; i++) {

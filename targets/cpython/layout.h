@@ -166,7 +166,58 @@ struct py_field {
 	X(tstate_thread_id, true, "_ts:thread_id") \
 	X(tstate_native_thread_id, false, "_ts:native_thread_id") \
 	X(gil_last_holder, false, "_gil_runtime_state:last_holder") \
-	X(gil_locked, false, "_gil_runtime_state:locked")
+	X(gil_locked, false, "_gil_runtime_state:locked") \
+	/* describe */ \
+	X(set_used, false, "PySetObject:used") \
+	X(set_entry_key, false, "setentry:key") \
+	X(set_entry_hash, false, "setentry:hash") \
+	X(deque_leftblock, false, "dequeobject:leftblock") \
+	X(deque_maxlen, false, "dequeobject:maxlen") \
+	X(deque_block_rightlink, false, "BLOCK:rightlink") \
+	X(defaultdict_factory, false, "defdictobject:default_factory") \
+	X(bytearray_start, false, "PyByteArrayObject:ob_start|PyByteArrayObject:ob_bytes") \
+	X(float_value, false, "PyFloatObject:ob_fval") \
+	X(complex_real, false, "PyComplexObject:cval.real") \
+	X(complex_imag, false, "PyComplexObject:cval.imag") \
+	X(function_name, false, "PyFunctionObject:func_qualname|PyFunctionObject:func_name") \
+	X(function_bare_name, false, "PyFunctionObject:func_name") \
+	X(module_name, false, "PyModuleObject:md_name") \
+	X(module_dict, false, "PyModuleObject:md_dict") \
+	X(method_function, false, "PyMethodObject:im_func") \
+	X(method_self, false, "PyMethodObject:im_self") \
+	X(method_class, false, "PyMethodObject:im_class") \
+	X(cfunction_def, false, "PyCFunctionObject:m_ml") \
+	X(cfunction_self, false, "PyCFunctionObject:m_self") \
+	X(method_def_name, false, "PyMethodDef:ml_name") \
+	X(generator_name, false, "PyGenObject:gi_qualname") \
+	X(generator_code, false, "PyGenObject:gi_code") \
+	X(cell_value, false, "PyCellObject:ob_ref") \
+	X(exception_args, false, "PyBaseExceptionObject:args") \
+	X(slice_start, false, "PySliceObject:start") \
+	X(slice_stop, false, "PySliceObject:stop") \
+	X(slice_step, false, "PySliceObject:step") \
+	X(range_start, false, "rangeobject:start") \
+	X(range_stop, false, "rangeobject:stop") \
+	X(range_step, false, "rangeobject:step") \
+	/* Python 2's xrange: three longs of C. */ \
+	X(range_len, false, "rangeobject:len") \
+	X(descr_type, false, "PyDescrObject:d_type") \
+	X(descr_name, false, "PyDescrObject:d_name") \
+	X(code_name, false, "PyCodeObject:co_name") \
+	X(code_qualname, false, "PyCodeObject:co_qualname") \
+	X(code_filename, false, "PyCodeObject:co_filename") \
+	X(code_firstlineno, false, "PyCodeObject:co_firstlineno") \
+	/* Which instruction is on which line: co_lnotab up to 3.9. */ \
+	X(code_lnotab, false, "PyCodeObject:co_lnotab") \
+	X(code_linetable, false, "PyCodeObject:co_linetable") \
+	/* From 3.11 on the instructions stand in the code object itself. */ \
+	X(code_instructions, false, "PyCodeObject:co_code_adaptive") \
+	X(frame_code, false, "_frame:f_code") \
+	X(frame_lasti, false, "_frame:f_lasti") \
+	/* From 3.11 on a frame object only points to what is on the thread's stack of frames. */ \
+	X(frame_iframe, false, "_frame:f_frame") \
+	X(iframe_code, false, "_PyInterpreterFrame:f_code|_PyInterpreterFrame:f_executable") \
+	X(iframe_instruction, false, "_PyInterpreterFrame:prev_instr|_PyInterpreterFrame:instr_ptr")
 
 /* X(name, required, types): sizes in bytes, 0 when there is no such type. */
 #define PY_SIZES(X) \

@@ -1,13 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "targets/cpython/string.h"
 
-// Where a string's characters are: how many, how wide, and at which address.
-struct string_span {
-	addr_t at;
-	uint64_t length;
-	uint32_t width;
-};
-
 static uint64_t string_field(struct mem_window *window, addr_t at, struct py_field field)
 {
 	const void *bytes = mem_window_at(window, at + field.offset, field.size);
@@ -17,23 +10,24 @@ static uint64_t string_field(struct mem_window *window, addr_t at, struct py_fie
 	return bytes ? py_get(bytes, here) : 0;
 }
 
-static bool string_locate(const struct py_layout *layout, struct mem_window *window, addr_t at,
-			  struct string_span *ret)
+bool py_string_locate(const struct py_layout *layout, struct mem_window *window, addr_t at,
+		      struct py_string_span *ret)
 {
 	addr_t type_at = mem_window_word(window, at + layout->f.object_type.offset, 0);
 	uint64_t flags = type_at ? string_field(window, type_at, layout->f.type_flags) : 0;
 
 	if (flags & PY_TYPE_BYTES) {
-		*ret = (struct string_span){at + layout->f.bytes_data.offset,
-					    string_field(window, at, layout->f.var_size), 1};
+		*ret = (struct py_string_span){at + layout->f.bytes_data.offset,
+					       string_field(window, at, layout->f.var_size), 1,
+					       true};
 		return true;
 	}
 	if (!(flags & PY_TYPE_UNICODE))
 		return false;
 	if (layout->f.unicode_str.present) {
-		*ret = (struct string_span){string_field(window, at, layout->f.unicode_str),
-					    string_field(window, at, layout->f.unicode_length),
-					    layout->size.py_unicode};
+		*ret = (struct py_string_span){string_field(window, at, layout->f.unicode_str),
+					       string_field(window, at, layout->f.unicode_length),
+					       layout->size.py_unicode, false};
 		return true;
 	}
 	uint32_t kind = (uint32_t)string_field(window, at, layout->f.ascii_kind);
@@ -45,12 +39,12 @@ static bool string_locate(const struct py_layout *layout, struct mem_window *win
 	else
 		data_at = at + layout->size.compact;
 	// PyUnicode_Kind: 1, 2 and 4 are the width in bytes, 0 is a string not made ready.
-	*ret = (struct string_span){data_at, string_field(window, at, layout->f.ascii_length),
-				    kind};
+	*ret = (struct py_string_span){data_at, string_field(window, at, layout->f.ascii_length),
+				       kind, false};
 	return data_at != 0 && (kind == 1 || kind == 2 || kind == 4);
 }
 
-static size_t string_encode(uint32_t c, char *into)
+size_t py_string_encode(uint32_t c, char *into)
 {
 	if (c < 0x80) {
 		into[0] = (char)c;
@@ -77,11 +71,11 @@ static size_t string_encode(uint32_t c, char *into)
 bool py_string_read(const struct py_layout *layout, struct mem_window *window, addr_t at,
 		    char *into, size_t bytes)
 {
-	struct string_span span;
+	struct py_string_span span;
 	size_t used = 0;
 
 	into[0] = '\0';
-	if (!string_locate(layout, window, at, &span))
+	if (!py_string_locate(layout, window, at, &span))
 		return false;
 	bool is_text = span.width > 1 || !layout->is_python2;
 	for (uint64_t i = 0; i < span.length; i++) {
@@ -93,7 +87,7 @@ bool py_string_read(const struct py_layout *layout, struct mem_window *window, a
 		}
 		// A lone surrogate or a byte of a Python 2 str goes out as it is: what prints it
 		// has to cope with any bytes.
-		size_t length = is_text ? string_encode(c, encoded) : 1;
+		size_t length = is_text ? py_string_encode(c, encoded) : 1;
 		if (!is_text)
 			encoded[0] = (char)c;
 		if (used + length >= bytes)
@@ -108,9 +102,9 @@ bool py_string_read(const struct py_layout *layout, struct mem_window *window, a
 bool py_string_equals(const struct py_layout *layout, struct mem_window *window, addr_t at,
 		      const char *text)
 {
-	struct string_span span;
+	struct py_string_span span;
 
-	if (!string_locate(layout, window, at, &span) || span.length != strlen(text))
+	if (!py_string_locate(layout, window, at, &span) || span.length != strlen(text))
 		return false;
 	for (uint64_t i = 0; i < span.length; i++) {
 		uint32_t c = 0;

@@ -10,6 +10,7 @@ enum { NO = -1 };
 #define SIGNED(bytes) {.size_bytes = (bytes), .kind = LAYOUT_SIGNED}
 #define UNSIGNED(bytes) {.size_bytes = (bytes), .kind = LAYOUT_UNSIGNED}
 #define POINTER {.size_bytes = 8, .kind = LAYOUT_POINTER}
+#define DOUBLE {.size_bytes = 8, .kind = LAYOUT_FLOAT}
 #define STRUCT(bytes) {.size_bytes = (bytes), .kind = LAYOUT_STRUCT}
 #define ARRAY(bytes, count) \
 	{.size_bytes = (bytes), .kind = LAYOUT_ARRAY, .element_count = (count)}
@@ -152,6 +153,56 @@ static const struct {
 	{"_dictvalues", "capacity", UNSIGNED(1), {NO, NO, NO, NO, NO, 0}},
 	{"_dictvalues", "embedded", UNSIGNED(1), {NO, NO, NO, NO, NO, 2}},
 	{"_dictvalues", "valid", UNSIGNED(1), {NO, NO, NO, NO, NO, 3}},
+	/* describe */
+	{"PySetObject", "used", SIGNED(8), {24, 24, 24, 24, 24, 24}},
+	{"setentry", "key", POINTER, {8, 0, 0, 0, 0, 0}},
+	{"setentry", "hash", SIGNED(8), {0, 8, 8, 8, 8, 8}},
+	{"dequeobject", "leftblock", POINTER, {NO, 24, 24, 24, 24, 24}},
+	{"dequeobject", "maxlen", SIGNED(8), {NO, 64, 64, 64, 64, 64}},
+	{"BLOCK", "rightlink", POINTER, {NO, 520, 520, 520, 520, 520}},
+	{"defdictobject", "default_factory", POINTER, {NO, 48, 48, 48, 48, 48}},
+	{"PyByteArrayObject", "ob_start", POINTER, {NO, 40, 40, 40, 40, 40}},
+	{"PyByteArrayObject", "ob_bytes", POINTER, {40, 32, 32, 32, 32, 32}},
+	{"PyFloatObject", "ob_fval", DOUBLE, {16, 16, 16, 16, 16, 16}},
+	{"PyComplexObject", "cval.real", DOUBLE, {16, 16, 16, 16, 16, 16}},
+	{"PyComplexObject", "cval.imag", DOUBLE, {24, 24, 24, 24, 24, 24}},
+	{"PyFunctionObject", "func_name", POINTER, {56, 64, 64, 32, 32, 32}},
+	{"PyFunctionObject", "func_qualname", POINTER, {NO, 104, 104, 40, 40, 40}},
+	{"PyModuleObject", "md_name", POINTER, {NO, 48, 48, 48, 48, 48}},
+	{"PyModuleObject", "md_dict", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"PyMethodObject", "im_func", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"PyMethodObject", "im_self", POINTER, {24, 24, 24, 24, 24, 24}},
+	{"PyMethodObject", "im_class", POINTER, {32, NO, NO, NO, NO, NO}},
+	{"PyCFunctionObject", "m_ml", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"PyCFunctionObject", "m_self", POINTER, {24, 24, 24, 24, 24, 24}},
+	{"PyMethodDef", "ml_name", POINTER, {0, 0, 0, 0, 0, 0}},
+	{"PyGenObject", "gi_qualname", POINTER, {NO, 56, 56, 40, 32, 32}},
+	{"PyGenObject", "gi_code", POINTER, {32, 32, 32, 16, NO, NO}},
+	{"PyCellObject", "ob_ref", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"PyBaseExceptionObject", "args", POINTER, {24, 24, 24, 24, 24, 24}},
+	{"PySliceObject", "start", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"PySliceObject", "stop", POINTER, {24, 24, 24, 24, 24, 24}},
+	{"PySliceObject", "step", POINTER, {32, 32, 32, 32, 32, 32}},
+	{"rangeobject", "start", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"rangeobject", "stop", POINTER, {NO, 24, 24, 24, 24, 24}},
+	{"rangeobject", "step", POINTER, {24, 32, 32, 32, 32, 32}},
+	{"rangeobject", "len", SIGNED(8), {32, NO, NO, NO, NO, NO}},
+	{"PyDescrObject", "d_type", POINTER, {16, 16, 16, 16, 16, 16}},
+	{"PyDescrObject", "d_name", POINTER, {24, 24, 24, 24, 24, 24}},
+	{"PyCodeObject", "co_name", POINTER, {88, 104, 112, 120, 120, 120}},
+	{"PyCodeObject", "co_qualname", POINTER, {NO, NO, NO, 128, 128, 128}},
+	{"PyCodeObject", "co_filename", POINTER, {80, 96, 104, 112, 112, 112}},
+	{"PyCodeObject", "co_firstlineno", SIGNED(4), {96, 36, 40, 72, 68, 68}},
+	{"PyCodeObject", "co_lnotab", POINTER, {104, 112, 120, NO, NO, NO}},
+	{"PyCodeObject", "co_linetable", POINTER, {NO, NO, NO, 136, 136, 136}},
+	{"PyCodeObject", "co_code_adaptive", ARRAY(1, 1), {NO, NO, NO, 184, 192, 200}},
+	{"_frame", "f_code", POINTER, {32, 32, 32, NO, NO, NO}},
+	{"_frame", "f_lasti", SIGNED(4), {120, 120, 104, NO, NO, NO}},
+	{"_frame", "f_frame", POINTER, {NO, NO, NO, 24, 24, 24}},
+	{"_PyInterpreterFrame", "f_code", POINTER, {NO, NO, NO, 32, 0, NO}},
+	{"_PyInterpreterFrame", "f_executable", POINTER, {NO, NO, NO, NO, NO, 0}},
+	{"_PyInterpreterFrame", "prev_instr", POINTER, {NO, NO, NO, 56, 56, NO}},
+	{"_PyInterpreterFrame", "instr_ptr", POINTER, {NO, NO, NO, NO, NO, 56}},
 };
 
 static const struct {
@@ -204,6 +255,23 @@ static const struct {
 	{"PyWeakReference", {56, 56, 56, 56, 64, 64}},
 	{"PyDictUnicodeEntry", {NO, NO, NO, 16, 16, 16}},
 	{"_obmalloc_state", {NO, NO, NO, NO, 263248, 263248}},
+	/* describe */
+	{"defdictobject", {NO, 56, 56, 56, 56, 56}},
+	{"PyComplexObject", {32, 32, 32, 32, 32, 32}},
+	{"PyFunctionObject", {88, 112, 120, 136, 144, 144}},
+	{"PyModuleObject", {24, 56, 56, 56, 56, 56}},
+	{"PyMethodObject", {48, 40, 48, 48, 48, 48}},
+	{"PyCFunctionObject", {40, 48, 56, 56, 56, 56}},
+	{"PyMethodDef", {32, 32, 32, 32, 32, 32}},
+	{"PyGenObject", {48, 64, 96, 88, 80, 80}},
+	{"PyCellObject", {24, 24, 24, 24, 24, 24}},
+	{"PyBaseExceptionObject", {40, 64, 64, 72, 72, 72}},
+	{"PySliceObject", {40, 40, 40, 40, 40, 40}},
+	{"rangeobject", {40, 48, 48, 48, 48, 48}},
+	{"PyDescrObject", {32, 40, 40, 40, 40, 40}},
+	{"PyCodeObject", {128, 144, 176, 192, 200, 208}},
+	{"_frame", {384, 384, 368, 56, 56, 72}},
+	{"_PyInterpreterFrame", {NO, NO, NO, 80, 80, 80}},
 };
 /* clang-format on */
 
