@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "debug/module.h"
+#include "heap/heap.h"
 #include "heap/sink.h"
 #include "mem/maps.h"
 #include "mem/source.h"
@@ -151,6 +152,12 @@ struct target_ops {
 	 *  no code of the process runs. */
 	struct error *(*describe)(struct target *target, const struct target_moment *moment,
 				  addr_t at, size_t chars_max, struct text *into);
+	/** Drops what the two above keep of a moment; before its memory goes. */
+	void (*forget)(struct target *target);
+	/** Adds to @a heap, built from a walk over @a moment, what takes another look at the memory:
+	 *  what in C code holds objects (heap_add_holders()) and in which generation each is. */
+	struct error *(*annotate)(struct target *target, const struct target_moment *moment,
+				  struct heap *heap, unsigned thread_count);
 	/**
 	 * Whether a stop right now would have a chance of being a consistent one, as far as the
 	 * running process shows; cheap. True when it cannot tell.

@@ -2,7 +2,9 @@
 #include "heap/heap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/array.h"
 #include "heap/index.h"
 #include "heap/pages.h"
 #include "heap/reverse.h"
@@ -27,6 +29,7 @@ void heap_destroy(struct heap *heap)
 	for (size_t i = 0; i < heap->root_count; i++)
 		free(heap->roots[i].name);
 	free(heap->roots);
+	free(heap->leaks);
 	for (size_t i = 0; i < heap->type_count; i++)
 		free(heap->types[i].name);
 	free(heap->types);
@@ -76,5 +79,40 @@ struct error *heap_excess(const struct heap *heap, int64_t **ret)
 		if (heap->flags[i] & HEAP_IMMORTAL)
 			excess[i] = 0;
 	*ret = excess;
+	return NULL;
+}
+
+struct error *heap_add_holders(struct heap *heap, const struct heap_root *roots, size_t root_count,
+			       const struct heap_leak *leaks, size_t leak_count)
+{
+	size_t capacity = heap->root_count;
+	struct error *error = array_reserve(&heap->roots, &capacity, heap->root_count + root_count,
+					    sizeof(*heap->roots));
+
+	for (size_t i = 0; !error && i < root_count; i++) {
+		uint32_t object = heap_find(heap, roots[i].object_at);
+		if (object == HEAP_NO_OBJECT)
+			continue;
+		char *name = strdup(roots[i].name);
+		if (!name)
+			return error_no_memory();
+		heap->roots[heap->root_count++] = (struct heap_root_row){
+			.object = object,
+			.kind = roots[i].kind,
+			.owns = roots[i].owns,
+			.name = name,
+		};
+	}
+	if (error)
+		return error;
+	struct heap_leak *copy = calloc(leak_count + 1, sizeof(*copy));
+	if (!copy)
+		return error_no_memory();
+	if (leak_count)
+		memcpy(copy, leaks, leak_count * sizeof(*copy));
+	free(heap->leaks);
+	heap->leaks = copy;
+	heap->leak_count = leak_count;
+	heap->is_annotated = true;
 	return NULL;
 }

@@ -40,6 +40,13 @@ struct heap_root_row {
 	char *name;
 };
 
+/** References of an object that are counted and can never be given back: its count has more in it than
+ *  words anywhere in the process are its address. */
+struct heap_leak {
+	uint32_t object;
+	uint32_t count;
+};
+
 /** A reference: the object it leads to and an enum heap_edge_kind, in one word. */
 typedef uint32_t heap_edge;
 
@@ -96,6 +103,12 @@ struct heap {
 	struct heap_collector collector;
 	/** gc.garbage's own list object, or HEAP_NO_OBJECT. */
 	uint32_t garbage_list;
+
+	/** By object; NULL until heap_add_holders(). */
+	struct heap_leak *leaks;
+	size_t leak_count;
+	/** heap_add_holders() was called: roots of C code, leaks and generations are known. */
+	bool is_annotated;
 
 	/** References that led to no object and were left out, by kind. */
 	uint64_t dangling_count[4];
@@ -169,5 +182,11 @@ MUST_USE struct error *heap_reverse(struct heap *heap, unsigned thread_count,
  * object_count elements and is the caller's to free.
  */
 MUST_USE struct error *heap_excess(const struct heap *heap, int64_t **ret);
+
+/** Adds what a second look at the memory told: more roots (of objects that are there), and all leaks,
+ *  ascending by object. Copies both. */
+MUST_USE struct error *heap_add_holders(struct heap *heap, const struct heap_root *roots,
+					size_t root_count, const struct heap_leak *leaks,
+					size_t leak_count);
 
 #endif

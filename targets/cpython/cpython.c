@@ -7,7 +7,9 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "targets/cpython/holders.h"
 #include "targets/cpython/layout.h"
+#include "targets/cpython/reader.h"
 #include "targets/cpython/runtime.h"
 #include "targets/cpython/walk.h"
 
@@ -18,6 +20,9 @@ struct cpython {
 	const char *foreign_malloc;
 	/** For looks at the running process. */
 	struct mem_window *window;
+	/** For questions about single objects of one moment, that of reader_source; NULL before any. */
+	struct py_reader *reader;
+	const struct mem_source *reader_source;
 	char version[32];
 };
 
@@ -53,6 +58,7 @@ static void cpython_close(struct target *target)
 {
 	struct cpython *cpython = (struct cpython *)target;
 
+	py_reader_destroy(cpython->reader);
 	mem_window_destroy(cpython->window);
 	free(cpython);
 }
@@ -99,10 +105,62 @@ static struct error *cpython_walk(struct target *target, const struct target_mom
 		.layout = &cpython->layout,
 		.source = moment->source,
 		.foreign_malloc = cpython->foreign_malloc,
+		.modules = cpython->process->modules,
+		.thread_pointer = moment->stack_count ? moment->stacks[0].thread_pointer : 0,
 		.thread_count = thread_count,
 	};
 
 	return py_walk(&context, sink, effort, ret);
+}
+
+static struct error *cpython_reader(struct cpython *cpython, const struct target_moment *moment,
+				    struct py_reader **ret)
+{
+	struct error *error = NULL;
+
+	if (!cpython->reader || cpython->reader_source != moment->source) {
+		py_reader_destroy(take_ptr(cpython->reader));
+		cpython->reader_source = moment->source;
+		error = py_reader_create(&cpython->layout, cpython->process->modules, moment,
+					 &cpython->reader);
+	}
+	*ret = cpython->reader;
+	return error;
+}
+
+static struct error *cpython_references(struct target *target, const struct target_moment *moment,
+					addr_t at, struct target_references *ret)
+{
+	struct py_reader *reader;
+	struct error *error = cpython_reader((struct cpython *)target, moment, &reader);
+
+	*ret = (struct target_references){0};
+	return error ? error : py_reader_references(reader, at, ret);
+}
+
+static struct error *cpython_describe(struct target *target, const struct target_moment *moment,
+				      addr_t at, size_t chars_max, struct text *into)
+{
+	struct py_reader *reader;
+	struct error *error = cpython_reader((struct cpython *)target, moment, &reader);
+
+	return error ? error : py_reader_describe(reader, at, chars_max, into);
+}
+
+static struct error *cpython_annotate(struct target *target, const struct target_moment *moment,
+				      struct heap *heap, unsigned thread_count)
+{
+	struct cpython *cpython = (struct cpython *)target;
+
+	return py_holders_annotate(&cpython->layout, cpython->process->modules, moment, heap,
+				   thread_count);
+}
+
+static void cpython_forget(struct target *target)
+{
+	struct cpython *cpython = (struct cpython *)target;
+
+	py_reader_destroy(take_ptr(cpython->reader));
 }
 
 // What is read of a running process may be anything; then the stop will show it.
@@ -134,6 +192,10 @@ const struct target_ops cpython_target_ops = {
 	.probe = cpython_probe,
 	.open = cpython_open,
 	.walk = cpython_walk,
+	.references = cpython_references,
+	.describe = cpython_describe,
+	.annotate = cpython_annotate,
+	.forget = cpython_forget,
 	.is_calm = cpython_is_calm,
 	.facts = cpython_facts,
 	.close = cpython_close,

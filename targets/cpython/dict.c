@@ -13,6 +13,7 @@ struct keys_header {
 	uint64_t entry_count;
 	uint64_t usable;
 	bool unicode_entries;
+	uint64_t kind;
 };
 
 // The header ends where the indices begin.
@@ -26,8 +27,12 @@ static bool dict_read_keys(const struct py_layout *layout, struct mem_window *wi
 	ret->refcnt = py_get(keys, layout->f.keys_refcnt);
 	ret->usable = py_get(keys, layout->f.keys_usable);
 	ret->entry_count = py_get(keys, layout->f.keys_nentries);
+	// Before 3.11 the function that searches the table tells its kind.
+	ret->kind = layout->f.keys_kind.present     ? py_get(keys, layout->f.keys_kind)
+		    : layout->f.keys_lookup.present ? py_get(keys, layout->f.keys_lookup)
+						    : 0;
 	ret->unicode_entries = layout->f.unicode_entry_key.present && layout->f.keys_kind.present &&
-			       py_get(keys, layout->f.keys_kind) != 0;
+			       ret->kind != 0;
 	if (layout->f.keys_log2_size.present) {
 		uint64_t log2_size = py_get(keys, layout->f.keys_log2_size);
 		uint64_t log2_index = py_get(keys, layout->f.keys_log2_index_bytes);
@@ -86,8 +91,31 @@ void py_dict_begin(const struct py_layout *layout, struct mem_window *window, ad
 	ret->stride = dict_entry_bytes(layout, &keys);
 	ret->entry_at = keys_at + layout->f.keys_indices.offset + keys.index_bytes;
 	ret->left = keys.entry_count < PY_DICT_ENTRIES_MAX ? keys.entry_count : 0;
-	if (values_at)
-		ret->value_at = values_at + layout->f.values_values.offset;
+	ret->kind = keys.kind;
+	if (!values_at)
+		return;
+	ret->value_at = values_at + layout->f.values_values.offset;
+	const void *values =
+		layout->f.values_embedded.present
+			? mem_window_at(window, values_at, layout->f.values_values.offset)
+			: NULL;
+	ret->embedded = values && py_get(values, layout->f.values_embedded);
+}
+
+void py_dict_begin_keys(const struct py_layout *layout, struct mem_window *window, addr_t keys_at,
+			struct py_dict_cursor *ret)
+{
+	struct keys_header keys;
+
+	*ret = (struct py_dict_cursor){.layout = layout, .window = window};
+	if (!keys_at || !dict_read_keys(layout, window, keys_at, &keys))
+		return;
+	ret->kind = keys.kind;
+	ret->key_offset = keys.unicode_entries ? layout->f.unicode_entry_key.offset
+					       : layout->f.entry_key.offset;
+	ret->stride = dict_entry_bytes(layout, &keys);
+	ret->entry_at = keys_at + layout->f.keys_indices.offset + keys.index_bytes;
+	ret->left = keys.entry_count < PY_DICT_ENTRIES_MAX ? keys.entry_count : 0;
 }
 
 bool py_dict_next(struct py_dict_cursor *cursor, addr_t *ret_key, addr_t *ret_value)

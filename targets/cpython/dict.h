@@ -27,11 +27,19 @@ struct py_dict_cursor {
 	uint32_t stride;
 	uint32_t key_offset;
 	uint32_t value_offset;
+	/** Tells apart the kinds of key tables, whatever the number means in this version. */
+	uint64_t kind;
+	/** The values are those of an instance, which has them within itself (3.13). */
+	bool embedded;
 };
 
 /** Begins at the first entry of the dict at @a dict_at; an unreadable one has none. */
 void py_dict_begin(const struct py_layout *layout, struct mem_window *window, addr_t dict_at,
 		   struct py_dict_cursor *ret);
+
+/** Only the keys of a key table (of a class's instances, say): `value_offset` is meaningless. */
+void py_dict_begin_keys(const struct py_layout *layout, struct mem_window *window, addr_t keys_at,
+			struct py_dict_cursor *ret);
 
 /** The next key and value, both addresses of objects; false at the end, or where an entry
  *  cannot be read. Empty slots are skipped. */

@@ -273,5 +273,12 @@ struct error *py_layout_load(struct module *python, struct module_list *modules,
 		error = py_layout_fill(source, bias, ret);
 	if (!error)
 		error = layout_load_collections(modules, ret);
+	if (!error && ret->is_python2) {
+		bool present;
+		error = module_symbol(python, "PyGen_NeedsFinalizing", &present,
+				      &ret->gen_needs_finalizing_at);
+		if (!error && !present)
+			ret->gen_needs_finalizing_at = 0;
+	}
 	return error;
 }

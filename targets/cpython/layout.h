@@ -80,6 +80,7 @@ struct py_field {
 	X(keys_log2_size, false, "_dictkeysobject:dk_log2_size") \
 	X(keys_log2_index_bytes, false, "_dictkeysobject:dk_log2_index_bytes") \
 	X(keys_kind, false, "_dictkeysobject:dk_kind") \
+	X(keys_lookup, false, "_dictkeysobject:dk_lookup") \
 	X(keys_usable, false, "_dictkeysobject:dk_usable") \
 	X(keys_nentries, false, "_dictkeysobject:dk_nentries") \
 	X(keys_indices, false, "_dictkeysobject:dk_indices") \
@@ -270,6 +271,8 @@ struct py_field {
 	X(tuple_type, "PyTuple_Type", NULL) \
 	X(dict_type, "PyDict_Type", NULL) \
 	X(generator_type, "PyGen_Type", NULL) \
+	X(module_type, "PyModule_Type", NULL) \
+	X(wrapper_descriptor_type, "PyWrapperDescr_Type", NULL) \
 	X(weakref_type, "_PyWeakref_RefType", NULL) \
 	X(odict_type, "PyODict_Type", NULL) \
 	X(set_type, "PySet_Type", NULL) \
@@ -314,6 +317,8 @@ struct py_layout {
 #undef X
 	} var_size;
 
+	/** PyGen_NeedsFinalizing(), of Python 2; 0 when there is none. */
+	addr_t gen_needs_finalizing_at;
 	/** Type flags under which two words stand before the collector's head (3.11 and later). */
 	uint64_t preheader_flags;
 	/** Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_INLINE_VALUES; 0 where there are none. */

@@ -197,6 +197,11 @@ static struct error *pass_plan(struct run *run)
 	return error;
 }
 
+static bool pass_reports(enum py_scan_mode mode)
+{
+	return mode == PY_SCAN_REPORT || mode == PY_SCAN_REPORT_MARKED;
+}
+
 struct error *py_pass_create_scan(const struct py_pass *pass, enum py_scan_mode mode,
 				  struct py_scan **ret)
 {
@@ -212,7 +217,12 @@ struct error *py_pass_create_scan(const struct py_pass *pass, enum py_scan_mode 
 	scan->lowest_address = pass->lowest_address;
 	scan->collecting = pass->collecting;
 	scan->frozen = pass->frozen;
-	return NULL;
+	scan->words = pass->words;
+	if (pass->edges && pass_reports(mode))
+		error = py_edges_create(pass->edges, false, &scan->edges);
+	if (error)
+		py_scan_destroy(scan);
+	return error;
 }
 
 static struct error *pass_worker_init(struct run *run, struct worker *worker)
@@ -225,7 +235,7 @@ static struct error *pass_worker_init(struct run *run, struct worker *worker)
 	if (!worker->buffer)
 		return error_no_memory();
 	error = py_pass_create_scan(pass, pass->mode, &worker->scan);
-	if (error || pass->mode == PY_SCAN_MARK)
+	if (error || !pass_reports(pass->mode))
 		return error;
 	error = heap_sink_fork(pass->sink, &worker->sink);
 	if (!error)

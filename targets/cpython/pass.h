@@ -28,11 +28,15 @@ struct py_pass {
 	struct py_marks *marks;
 	const struct addr_map *frozen;
 	struct heap_sink *sink;
+	/** NULL unless the sink wants references. */
+	const struct py_edges_context *edges;
 	unsigned thread_count;
 	const struct maps *maps;
 	addr_t lowest_address;
 	bool collecting;
 	enum py_scan_mode mode;
+	/** While counting words. */
+	struct py_words *words;
 	/** While marking: leave out the strays of the round before. */
 	bool marks_again;
 

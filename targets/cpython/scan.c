@@ -55,6 +55,7 @@ void py_scan_destroy(struct py_scan *scan)
 {
 	if (!scan)
 		return;
+	py_edges_destroy(scan->edges);
 	mem_window_destroy(scan->window);
 	error_destroy(scan->error);
 	free(scan);
@@ -153,15 +154,30 @@ static inline bool scan_is_frozen(const struct py_scan *scan, addr_t at)
 	       addr_map_get(scan->frozen, at - scan->layout->size.gc_head, &ignored);
 }
 
+static void scan_references(struct py_scan *scan, const struct py_type *type, addr_t at)
+{
+	size_t count;
+	const struct heap_reference *references = py_edges_collect(scan->edges, type, at, &count);
+	struct error *error =
+		count ? heap_sink_references(scan->sink, at, references, count) : NULL;
+
+	if (error)
+		scan_fail(scan, error);
+}
+
 static inline void scan_emit(struct py_scan *scan, const struct py_type *type,
 			     const unsigned char *object, addr_t at, uint64_t refcount,
-			     bool tracked, uint64_t own)
+			     uint32_t flags, uint64_t own)
 {
 	const struct py_layout *layout = scan->layout;
-	uint32_t flags = tracked ? HEAP_TRACKED : 0;
 
-	if (tracked && scan_is_frozen(scan, at))
+	if (flags & HEAP_TRACKED && scan_is_frozen(scan, at))
 		flags |= HEAP_FROZEN;
+	if (scan->edges) {
+		if (!(flags & HEAP_STATIC))
+			flags |= py_edges_finalizer_flags(scan->edges, type, at);
+		scan_references(scan, type, at);
+	}
 
 	if (type->shape == PY_SHAPE_INSTANCE2) {
 		addr_t class_at = py_get(object, layout->f.instance_class);
@@ -253,13 +269,35 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 	    (state == HEAD_UNTRACKED && doubtful && scan_is_data_address(scan, refcount)))
 		return false;
 	if (scan->mode != PY_SCAN_MARK)
-		scan_emit(scan, type, object, at + presize, refcount, state == HEAD_TRACKED, own);
+		scan_emit(scan, type, object, at + presize, refcount,
+			  state == HEAD_TRACKED ? HEAP_TRACKED : 0, own);
 	return true;
+}
+
+// A long block comes with its beginning alone; the rest is read where it lies.
+static void scan_count_words(struct py_scan *scan, const unsigned char *data, size_t data_bytes,
+			     addr_t at, size_t bytes)
+{
+	unsigned char piece[MEM_WINDOW_PAGE_BYTES];
+
+	if (bytes <= data_bytes) {
+		py_words_count(scan->words, data, bytes, at, NULL, NULL);
+		return;
+	}
+	for (size_t done = 0; done < bytes; done += sizeof(piece)) {
+		size_t count = bytes - done < sizeof(piece) ? bytes - done : sizeof(piece);
+		if (mem_window_read(scan->window, at + done, piece, count))
+			py_words_count(scan->words, piece, count, at + done, NULL, NULL);
+	}
 }
 
 void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_bytes, addr_t at,
 		   size_t bytes, bool looks_freed)
 {
+	if (scan->mode == PY_SCAN_COUNT_WORDS) {
+		scan_count_words(scan, data, data_bytes, at, bytes);
+		return;
+	}
 	if (data_bytes < DEBUG_HEADER_BYTES || scan->error)
 		return;
 	// What is too large for a pool comes from malloc under hooks of its own: two headers then.
@@ -292,8 +330,8 @@ void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
 {
 	uint64_t refcount = py_get(object, scan->layout->f.object_refcnt);
 
-	if (!scan->error && scan->mode != PY_SCAN_MARK)
-		scan_emit(scan, type, object, at, refcount, false, type->basicsize);
+	if (!scan->error && scan->sink)
+		scan_emit(scan, type, object, at, refcount, 0, type->basicsize);
 }
 
 bool py_scan_tracked_at(struct py_scan *scan, addr_t head_at)
@@ -312,16 +350,47 @@ bool py_scan_tracked_at(struct py_scan *scan, addr_t head_at)
 		return false;
 	const unsigned char *object = bytes + layout->size.gc_head;
 	if (scan->mode != PY_SCAN_MARK)
-		scan_emit(scan, type, object, at, py_get(object, layout->f.object_refcnt), true,
+		scan_emit(scan, type, object, at, py_get(object, layout->f.object_refcnt),
+			  HEAP_TRACKED,
 			  type->is_fixed ? type->basicsize : py_size_own(layout, type, object));
+	return true;
+}
+
+bool py_scan_referred_at(struct py_scan *scan, addr_t at)
+{
+	const struct py_layout *layout = scan->layout;
+	unsigned char bytes[SCAN_DATA_BYTES_ENOUGH];
+
+	if (!scan_is_address(scan, at) || scan->error)
+		return false;
+	uint64_t refcount = mem_window_word(scan->window, at + layout->f.object_refcnt.offset, 0);
+	addr_t type_at = mem_window_word(scan->window, at + layout->f.object_type.offset, 0);
+	bool immortal = layout->has_immortals && (int32_t)refcount < 0;
+	if (!type_at || refcount == 0 || (refcount >= REFCOUNT_MAX && !immortal))
+		return false;
+	const struct py_type *type =
+		py_types_find(scan->types, &scan->cache, scan->window, type_at);
+	if (!type || !mem_window_read(scan->window, at, bytes, type->header_bytes))
+		return false;
+	scan_emit(scan, type, bytes, at, refcount, HEAP_STATIC,
+		  type->is_fixed ? type->basicsize : py_size_own(layout, type, bytes));
 	return true;
 }
 
 struct error *py_scan_finish(struct py_scan *scan)
 {
+	const char *type, *reason;
+
 	if (scan->sink && scan->batch_count)
 		scan_flush(scan);
+	while (scan->edges && (type = py_edges_next_failure(scan->edges, &reason)))
+		py_scan_problem(scan, HEAP_PROBLEM_TRUNCATED, 0,
+				"the traversal of some %s could not be followed (%s): their "
+				"references are guesses or missing",
+				type, reason);
 	struct error *error = mem_window_take_error(scan->window);
+	if (!error && scan->edges)
+		error = py_edges_take_error(scan->edges);
 	if (error)
 		scan_fail(scan, error);
 	return take_ptr(scan->error);

@@ -21,9 +21,11 @@
 #include "heap/sink.h"
 #include "mem/maps.h"
 #include "mem/window.h"
+#include "targets/cpython/edges.h"
 #include "targets/cpython/layout.h"
 #include "targets/cpython/marks.h"
 #include "targets/cpython/types.h"
+#include "targets/cpython/words.h"
 
 /** Low bits of the collector's links that are flags (Include/internal/pycore_gc.h). */
 static const addr_t PY_LINK_FLAGS = 3;
@@ -44,6 +46,8 @@ enum py_scan_mode {
 	PY_SCAN_MARK,
 	/** Report objects; tracked is who was found to be in a list (py_marks_is_member()). */
 	PY_SCAN_REPORT_MARKED,
+	/** Report nothing, count words (words.h), whatever the block holds. */
+	PY_SCAN_COUNT_WORDS,
 };
 
 struct py_scan {
@@ -52,9 +56,13 @@ struct py_scan {
 	struct mem_window *window;
 	/** NULL while marking. */
 	struct heap_sink *sink;
+	/** NULL unless the sink wants references. Owned. */
+	struct py_edges *edges;
 	/** NULL while only reporting. */
 	struct py_marks *marks;
 	enum py_scan_mode mode;
+	/** While counting words. */
+	struct py_words *words;
 	/** The mappings of this moment. */
 	const struct maps *maps;
 	/** Nothing is mapped below: a smaller number is no address. */
@@ -98,6 +106,10 @@ void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
 /** A tracked object that no block led to: one whose collector's head is at @a head_at. False when there
  *  is none. */
 bool py_scan_tracked_at(struct py_scan *scan, addr_t head_at);
+
+/** An object that only a reference led to, at any address @a at: reports it as HEAP_STATIC. False when
+ *  what is there does not look like one. */
+bool py_scan_referred_at(struct py_scan *scan, addr_t at);
 
 /** Reports what is still in the batch and returns the first failure. */
 MUST_USE struct error *py_scan_finish(struct py_scan *scan);

@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "targets/cpython/dict.h"
+#include "targets/cpython/finalizer.h"
 #include "targets/cpython/string.h"
 
 enum {
@@ -407,7 +408,8 @@ const struct py_type *py_types_of_class(struct py_types *types, struct py_type_c
 	return type;
 }
 
-struct error *py_types_announce(struct py_types *types, struct heap_sink *sink)
+struct error *py_types_announce(struct py_types *types, struct heap_sink *sink,
+				struct mem_window *window)
 {
 	for (size_t i = 0; i < types->count; i++) {
 		const struct py_type *type = types->list[i];
@@ -416,6 +418,8 @@ struct error *py_types_announce(struct py_types *types, struct heap_sink *sink)
 			.name = type->name ? type->name : "?",
 			.at = type->at,
 			.basic_size_bytes = type->basicsize,
+			.finalizer = window ? py_finalizer_of_type(types->layout, window, type)
+					    : HEAP_FINALIZER_NONE,
 		};
 		struct error *error = heap_sink_types(sink, &announced, 1);
 		if (error)

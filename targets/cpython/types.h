@@ -97,8 +97,9 @@ static inline const struct py_type *py_types_find(struct py_types *types,
 const struct py_type *py_types_of_class(struct py_types *types, struct py_type_cache *cache,
 					struct mem_window *window, addr_t class_at);
 
-/** Announces all types met to @a sink. */
-MUST_USE struct error *py_types_announce(struct py_types *types, struct heap_sink *sink);
+/** Announces all types met to @a sink; their finalizers, too, unless @a window is NULL. */
+MUST_USE struct error *py_types_announce(struct py_types *types, struct heap_sink *sink,
+					 struct mem_window *window);
 
 /** A failure of a look-up (no memory), or NULL; once. */
 MUST_USE struct error *py_types_take_error(struct py_types *types);

@@ -7,8 +7,9 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "targets/cpython/graph.h"
+#include "targets/cpython/memory.h"
 #include "targets/cpython/pass.h"
-#include "targets/cpython/runtime.h"
 #include "targets/cpython/statics.h"
 
 /** Passes that leave out strays, beyond the first. */
@@ -26,17 +27,15 @@ struct walk {
 	struct heap_sink *sink;
 	struct mem_window *window;
 	struct py_types *types;
-	struct py_interpreters interpreters;
-	struct py_gc_state gc;
-	struct py_arenas arenas;
-	struct maps maps;
-	struct malloc_regions regions;
+	struct py_memory memory;
 	struct py_marks *marks;
 	struct addr_map frozen;
 	/** Heads of tracked objects that only the lists led to. */
 	addr_t *chased;
 	size_t chased_count;
 	size_t chased_capacity;
+	/** Only when the sink wants references. */
+	struct py_edges_context edges;
 	struct py_pass pass;
 };
 
@@ -44,10 +43,10 @@ static void walk_check_sums(struct walk *walk)
 {
 	struct py_link_sums sums = walk->pass.sums;
 
-	for (size_t i = 0; i < walk->gc.list_count; i++) {
-		sums.heads += py_link_term(walk->gc.lists[i].head_at);
-		sums.nexts += py_link_term(walk->gc.lists[i].next & ~PY_LINK_FLAGS);
-		sums.prevs += py_link_term(walk->gc.lists[i].prev & ~PY_LINK_FLAGS);
+	for (size_t i = 0; i < walk->memory.gc.list_count; i++) {
+		sums.heads += py_link_term(walk->memory.gc.lists[i].head_at);
+		sums.nexts += py_link_term(walk->memory.gc.lists[i].next & ~PY_LINK_FLAGS);
+		sums.prevs += py_link_term(walk->memory.gc.lists[i].prev & ~PY_LINK_FLAGS);
 	}
 	if (sums.heads != sums.nexts || sums.heads != sums.prevs)
 		py_pass_doubt(&walk->pass, 0,
@@ -56,17 +55,18 @@ static void walk_check_sums(struct walk *walk)
 
 static struct error *walk_marks_create(struct walk *walk)
 {
-	size_t range_count = 0, room = walk->arenas.count + walk->regions.count;
+	size_t range_count = 0, room = walk->memory.arenas.count + walk->memory.regions.count;
 	_cleanup_free_ struct py_marks_range *ranges = calloc(room ? room : 1, sizeof(*ranges));
 
 	if (!ranges)
 		return error_no_memory();
 	// Both lists are in address order and do not overlap: merge them.
-	for (size_t i = 0, j = 0; i < walk->arenas.count || j < walk->regions.count;) {
+	for (size_t i = 0, j = 0;
+	     i < walk->memory.arenas.count || j < walk->memory.regions.count;) {
 		const struct py_arena *arena =
-			i < walk->arenas.count ? &walk->arenas.list[i] : NULL;
+			i < walk->memory.arenas.count ? &walk->memory.arenas.list[i] : NULL;
 		const struct malloc_region *region =
-			j < walk->regions.count ? &walk->regions.list[j] : NULL;
+			j < walk->memory.regions.count ? &walk->memory.regions.list[j] : NULL;
 		if (arena && (!region || arena->first_pool < region->start)) {
 			ranges[range_count++] =
 				(struct py_marks_range){arena->first_pool, arena->end};
@@ -128,10 +128,10 @@ static struct error *walk_report_chased(struct walk *walk)
 // One pass that marks who is linked to whom.
 static struct error *walk_mark(struct walk *walk)
 {
-	for (size_t i = 0; i < walk->gc.list_count; i++)
-		py_marks_add_list(walk->marks, walk->gc.lists[i].head_at,
-				  walk->gc.lists[i].next & ~PY_LINK_FLAGS,
-				  walk->gc.lists[i].prev & ~PY_LINK_FLAGS);
+	for (size_t i = 0; i < walk->memory.gc.list_count; i++)
+		py_marks_add_list(walk->marks, walk->memory.gc.lists[i].head_at,
+				  walk->memory.gc.lists[i].next & ~PY_LINK_FLAGS,
+				  walk->memory.gc.lists[i].prev & ~PY_LINK_FLAGS);
 	walk->pass.mode = PY_SCAN_MARK;
 	walk->chased_count = 0;
 	struct error *error = py_pass_run(&walk->pass);
@@ -178,23 +178,9 @@ static struct error *walk_thorough(struct walk *walk)
 static struct error *walk_find_memory(struct walk *walk)
 {
 	struct error *error =
-		py_arenas_read(walk->layout, walk->window, &walk->interpreters, &walk->arenas);
-	_cleanup_free_ struct malloc_excluded *excluded = NULL;
+		py_memory_find(walk->layout, walk->window, walk->context->source, &walk->memory);
 
-	if (error)
-		return error;
-	excluded = calloc(walk->arenas.count + 1, sizeof(*excluded));
-	if (!excluded)
-		return error_no_memory();
-	for (size_t i = 0; i < walk->arenas.count; i++)
-		excluded[i] = (struct malloc_excluded){walk->arenas.list[i].address,
-						       walk->arenas.list[i].end};
-	error = mem_source_maps(walk->context->source, &walk->maps);
-	if (!error && walk->maps.count)
-		walk->pass.lowest_address = walk->maps.list[0].start;
-	if (!error)
-		error = malloc_regions_find(walk->context->source, &walk->maps, excluded,
-					    walk->arenas.count, &walk->regions);
+	walk->pass.lowest_address = walk->memory.lowest_address;
 	return error;
 }
 
@@ -214,8 +200,8 @@ static struct error *walk_find_frozen(struct walk *walk)
 	const struct py_layout *layout = walk->layout;
 	struct error *error = NULL;
 
-	for (size_t i = 0; i < walk->gc.list_count; i++) {
-		const struct py_gc_list *list = &walk->gc.lists[i];
+	for (size_t i = 0; i < walk->memory.gc.list_count; i++) {
+		const struct py_gc_list *list = &walk->memory.gc.lists[i];
 		addr_t at = list->next & ~PY_LINK_FLAGS;
 		while (list->permanent && !error && at && at != list->head_at) {
 			uint32_t known;
@@ -241,24 +227,33 @@ static void walk_set_up_pass(struct walk *walk)
 	pass->layout = walk->layout;
 	pass->source = walk->context->source;
 	pass->types = walk->types;
-	pass->arenas = &walk->arenas;
-	pass->regions = &walk->regions;
-	pass->maps = &walk->maps;
+	pass->arenas = &walk->memory.arenas;
+	pass->regions = &walk->memory.regions;
+	pass->maps = &walk->memory.maps;
 	pass->frozen = &walk->frozen;
 	pass->sink = walk->sink;
 	pass->thread_count = walk->context->thread_count;
-	pass->collecting = walk->gc.collecting;
+	pass->collecting = walk->memory.gc.collecting;
+	pass->edges = walk->edges.plans ? &walk->edges : NULL;
+}
+
+static struct error *walk_prepare_references(struct walk *walk)
+{
+	walk->edges = (struct py_edges_context){
+		.layout = walk->layout,
+		.source = walk->context->source,
+		.types = walk->types,
+		.thread_pointer = walk->context->thread_pointer,
+	};
+	return py_plans_create(walk->layout, walk->context->modules, &walk->edges.plans);
 }
 
 static struct error *walk_read_state(struct walk *walk)
 {
-	struct error *error = py_interpreters_read(walk->layout, walk->window, &walk->interpreters);
+	struct error *error = py_memory_read_state(walk->layout, walk->window, &walk->memory);
 
-	if (!error)
-		error = py_gc_state_read(walk->layout, walk->window, &walk->interpreters,
-					 &walk->gc);
 	// During a collection nothing else is worth reading, mostly.
-	if (error || walk->gc.collecting)
+	if (error || walk->memory.gc.collecting)
 		return error;
 	error = walk_find_memory(walk);
 	return error ? error : walk_find_frozen(walk);
@@ -268,14 +263,15 @@ static struct error *walk_ref_total(struct walk *walk, struct target_verdict *ve
 {
 	struct py_scan *scan;
 
-	verdict->ref_total = py_runtime_ref_total(walk->layout, walk->window, &walk->interpreters);
+	verdict->ref_total =
+		py_runtime_ref_total(walk->layout, walk->window, &walk->memory.interpreters);
 	if (verdict->ref_total < 0)
 		return NULL;
 	verdict->ref_total_hidden = py_runtime_hidden_refs(walk->layout, walk->window);
 	struct error *error = py_pass_create_scan(&walk->pass, PY_SCAN_REPORT, &scan);
 	if (error)
 		return error;
-	error = py_statics_refs(scan, walk->context->source, &walk->maps,
+	error = py_statics_refs(scan, walk->context->source, &walk->memory.maps,
 				&verdict->ref_total_static);
 	py_scan_destroy(scan);
 	return error;
@@ -283,12 +279,16 @@ static struct error *walk_ref_total(struct walk *walk, struct target_verdict *ve
 
 static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 {
-	struct error *error;
+	struct error *error = NULL;
 
+	if (heap_sink_wants_references(walk->sink))
+		error = walk_prepare_references(walk);
+	if (error)
+		return error;
 	walk_set_up_pass(walk);
 	// Nobody else needs it while passes run.
 	py_types_share_window(walk->types, walk->window);
-	if (effort == TARGET_EFFORT_FIRST || walk->gc.collecting) {
+	if (effort == TARGET_EFFORT_FIRST || walk->memory.gc.collecting) {
 		walk->pass.mode = PY_SCAN_REPORT;
 		error = py_pass_run(&walk->pass);
 		if (!error)
@@ -296,6 +296,11 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 	} else {
 		error = walk_thorough(walk);
 	}
+	if (!error && walk->pass.edges)
+		error = py_graph_complete(&walk->pass, walk->window, &walk->memory.interpreters,
+					  &walk->memory.gc);
+	if (!error)
+		error = py_plans_take_error(walk->edges.plans);
 	if (!error)
 		error = mem_window_take_error(walk->window);
 	if (!error)
@@ -309,7 +314,9 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 			 walk->context->foreign_malloc);
 		error = walk_problem(walk, 0, text);
 	}
-	return error ? error : py_types_announce(walk->types, walk->sink);
+	return error ? error
+		     : py_types_announce(walk->types, walk->sink,
+					 walk->pass.edges ? walk->window : NULL);
 }
 
 static struct error *walk_heap(struct walk *walk, enum target_effort effort)
@@ -326,7 +333,7 @@ static struct error *walk_heap(struct walk *walk, enum target_effort effort)
 	if (error)
 		return error;
 	// The lists are in pieces then, some of them on the collector's own stack.
-	if (walk->gc.collecting) {
+	if (walk->memory.gc.collecting) {
 		py_pass_doubt(&walk->pass, 0, "a collection was under way");
 		if (effort != TARGET_EFFORT_LAST)
 			return NULL;
@@ -354,15 +361,12 @@ struct error *py_walk(const struct py_walk_context *context, struct heap_sink *s
 		error = py_types_create(walk.layout, &walk.types);
 	if (!error)
 		error = walk_heap(&walk, effort);
+	py_plans_destroy(walk.edges.plans);
 	py_types_destroy(walk.types);
 	py_marks_destroy(walk.marks);
 	addr_map_deinit(&walk.frozen);
 	free(walk.chased);
-	malloc_regions_deinit(&walk.regions);
-	maps_deinit(&walk.maps);
-	py_arenas_deinit(&walk.arenas);
-	py_gc_state_deinit(&walk.gc);
-	py_interpreters_deinit(&walk.interpreters);
+	py_memory_deinit(&walk.memory);
 	mem_window_destroy(walk.window);
 	pthread_mutex_destroy(&walk.pass.lock);
 	return error;

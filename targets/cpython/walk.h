@@ -7,6 +7,7 @@
  * shared out among threads, and the judgement whether the moment was a consistent one.
  */
 
+#include "debug/module.h"
 #include "mem/source.h"
 #include "targets/cpython/layout.h"
 #include "targets/target.h"
@@ -16,6 +17,9 @@ struct py_walk_context {
 	struct mem_source *source;
 	/** The name of a malloc other than glibc's that the process uses, or NULL. */
 	const char *foreign_malloc;
+	/** For references only: where code and its debug information are, and any thread's pointer. */
+	struct module_list *modules;
+	addr_t thread_pointer;
 	unsigned thread_count;
 };
 

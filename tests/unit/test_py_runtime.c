@@ -274,7 +274,7 @@ static struct census scan_numbers(struct py_image *image)
 	scan->sink = counter;
 	py_int_blocks_scan(scan);
 	assert_null(py_scan_finish(scan));
-	assert_null(py_types_announce(types, counter));
+	assert_null(py_types_announce(types, counter, NULL));
 	assert_null(counter_census(counter, &census));
 	py_scan_destroy(scan);
 	py_types_destroy(types);

@@ -76,7 +76,7 @@ static size_t scan_block(struct given *given, size_t data_bytes, size_t bytes, b
 	census_deinit(&given->census);
 	py_scan_block(given->scan, given->block, data_bytes, BLOCK_AT, bytes, looks_freed);
 	assert_null(py_scan_finish(given->scan));
-	assert_null(py_types_announce(given->types, given->counter));
+	assert_null(py_types_announce(given->types, given->counter, NULL));
 	assert_null(counter_census(given->counter, &given->census));
 	return (size_t)given->census.total.count;
 }

@@ -297,7 +297,7 @@ static void types_are_announced_with_their_ids(void **state)
 	uint32_t list = find(&given, given.image->type[IMAGE_LIST])->id;
 	struct heap_object objects[] = {{.type = list}, {.type = dict}, {.type = list}};
 	assert_null(heap_sink_objects(counter, objects, 3));
-	assert_null(py_types_announce(given.types, counter));
+	assert_null(py_types_announce(given.types, counter, NULL));
 	assert_null(counter_census(counter, &census));
 	heap_sink_destroy(counter);
 	assert_int_equal(census_find(&census, "list")->count, 2);
