@@ -84,17 +84,20 @@ def say(line):
         data = data[os.write(_channel, data):]
 
 
-def serve(answers=None, ready="", collector=False):
+def serve(answers=None, ready="", collector=False, look=None):
     """Says ready and answers lines: the first word names the function in @a answers, the other
     words are its arguments, what it returns is the answer ("ok" for None). "census" and
-    "references" (sys.gettotalrefcount() of a debug build) are answered here. The collector is switched off unless @a collector."""
+    "references" (sys.gettotalrefcount() of a debug build) are answered here, and "look" by what
+    @a look makes of gc.get_objects(). The collector is switched off unless @a collector."""
     answers = answers or {}
     get_objects, read, read_arguments = gc.get_objects, _read, _read_arguments
     references = getattr(sys, "gettotalrefcount", None)
     # The first run of everything may fill a cache or finish a type: done before anybody looks.
     objects = get_objects()
     answer = _tally(objects)
-    objects = answer = line = None
+    for _ in range(2 if look else 0):
+        answer = look(objects)
+    objects = answer = line = _ = None
     # The cache of attribute lookups may be the last to hold a name, until another one takes its
     # place, which depends on addresses.
     getattr(sys, "_clear_internal_caches", sys._clear_type_cache)()
@@ -111,6 +114,10 @@ def serve(answers=None, ready="", collector=False):
         if line.strip() == b"census":
             objects = get_objects()
             answer = _tally(objects)
+            objects = None
+        elif line.strip() == b"look":
+            objects = get_objects()
+            answer = look(objects)
             objects = None
         elif line.strip() == b"references":
             # Here, so that what is alive is what is alive while it waits.

@@ -219,4 +219,5 @@ def main(arguments):
     return " ".join(ran)
 
 
-conversation.serve(ready=main(sys.argv[1:]))
+if __name__ == "__main__":
+    conversation.serve(ready=main(sys.argv[1:]))
