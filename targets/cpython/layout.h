@@ -218,7 +218,49 @@ struct py_field {
 	/* From 3.11 on a frame object only points to what is on the thread's stack of frames. */ \
 	X(frame_iframe, false, "_frame:f_frame") \
 	X(iframe_code, false, "_PyInterpreterFrame:f_code|_PyInterpreterFrame:f_executable") \
-	X(iframe_instruction, false, "_PyInterpreterFrame:prev_instr|_PyInterpreterFrame:instr_ptr")
+	X(iframe_instruction, false, "_PyInterpreterFrame:prev_instr|_PyInterpreterFrame:instr_ptr") \
+	/* frames */ \
+	X(tstate_frame, false, "_ts:frame") \
+	/* From 3.11 to 3.12 there is a struct on C's stack between; then none again. */ \
+	X(tstate_cframe, false, "_ts:cframe") \
+	X(cframe_current, false, "_PyCFrame:current_frame") \
+	X(tstate_current_frame, false, "_ts:current_frame") \
+	X(frame_back, false, "_frame:f_back") \
+	X(frame_generator, false, "_frame:f_gen") \
+	X(frame_valuestack, false, "_frame:f_valuestack") \
+	X(iframe_previous, false, "_PyInterpreterFrame:previous") \
+	X(iframe_function, false, "_PyInterpreterFrame:f_func|_PyInterpreterFrame:f_funcobj") \
+	X(iframe_locals, false, "_PyInterpreterFrame:f_locals") \
+	X(iframe_object, false, "_PyInterpreterFrame:frame_obj") \
+	X(iframe_stacktop, false, "_PyInterpreterFrame:stacktop") \
+	X(iframe_owner, false, "_PyInterpreterFrame:owner") \
+	X(iframe_values, false, "_PyInterpreterFrame:localsplus") \
+	X(generator_iframe, false, "PyGenObject:gi_iframe") \
+	X(code_flags, false, "PyCodeObject:co_flags") \
+	X(code_nlocalsplus, false, "PyCodeObject:co_nlocalsplus") \
+	X(code_stacksize, false, "PyCodeObject:co_stacksize") \
+	X(code_localsplusnames, false, "PyCodeObject:co_localsplusnames") \
+	/* What a thread's state owns; PyThreadState_Clear() of Python/pystate.c. */ \
+	X(tstate_profileobj, false, "_ts:c_profileobj") \
+	X(tstate_traceobj, false, "_ts:c_traceobj") \
+	X(tstate_curexc_type, false, "_ts:curexc_type") \
+	X(tstate_curexc_value, false, "_ts:curexc_value") \
+	X(tstate_curexc_traceback, false, "_ts:curexc_traceback") \
+	X(tstate_current_exception, false, "_ts:current_exception") \
+	X(tstate_exc_type, false, "_ts:exc_state.exc_type|_ts:exc_type") \
+	X(tstate_exc_value, false, "_ts:exc_state.exc_value|_ts:exc_value") \
+	X(tstate_exc_traceback, false, "_ts:exc_state.exc_traceback|_ts:exc_traceback") \
+	X(tstate_dict, false, "_ts:dict") \
+	X(tstate_async_exc, false, "_ts:async_exc") \
+	X(tstate_coroutine_wrapper, false, "_ts:coroutine_wrapper") \
+	X(tstate_asyncgen_firstiter, false, "_ts:async_gen_firstiter") \
+	X(tstate_asyncgen_finalizer, false, "_ts:async_gen_finalizer") \
+	X(tstate_context, false, "_ts:context") \
+	/* A weak reference to the thread's lock, up to 3.12 (Modules/_threadmodule.c). */ \
+	X(tstate_on_delete_data, false, "_ts:on_delete_data") \
+	X(tstate_local_key, false, "_ts:threading_local_key") \
+	X(tstate_local_sentinel, false, "_ts:threading_local_sentinel") \
+	X(tstate_asyncio_loop, false, "_PyThreadStateImpl:asyncio_running_loop")
 
 /* X(name, required, types): sizes in bytes, 0 when there is no such type. */
 #define PY_SIZES(X) \
