@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "targets/cpython/graph.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/interrupt.h"
 #include "targets/cpython/dict.h"
+#include "targets/cpython/frames.h"
 #include "targets/cpython/string.h"
 
 enum {
@@ -106,6 +108,39 @@ static struct error *graph_roots(struct py_pass *pass, struct mem_window *window
 	return error;
 }
 
+static struct error *graph_frame_value(void *context, const struct py_frame_value *value)
+{
+	struct py_pass *pass = context;
+	char name[2 * NAME_BYTES_MAX];
+
+	snprintf(name, sizeof(name), "%s: %s", value->name, value->part);
+	struct heap_root root = {
+		.object_at = value->object_at,
+		.kind = value->kind,
+		.owns = value->owns,
+		.name = name,
+	};
+	return heap_sink_roots(pass->sink, &root, 1);
+}
+
+static struct error *graph_frames(struct py_pass *pass, struct mem_window *window,
+				  const struct py_interpreters *interpreters)
+{
+	const struct py_frames_visitor visitor = {.context = pass, .value = graph_frame_value};
+	struct py_frames_tally tally = {0};
+	struct error *error =
+		py_frames_visit(pass->layout, window, interpreters, &visitor, &tally);
+
+	if (error || !tally.truncated)
+		return error;
+	struct heap_problem problem = {
+		.kind = HEAP_PROBLEM_TRUNCATED,
+		.at = tally.truncated_at,
+		.text = "a chain of running functions could not be followed to its end",
+	};
+	return heap_sink_problem(pass->sink, &problem);
+}
+
 struct error *py_graph_complete(struct py_pass *pass, struct mem_window *window,
 				const struct py_interpreters *interpreters,
 				const struct py_gc_state *gc)
@@ -117,6 +152,8 @@ struct error *py_graph_complete(struct py_pass *pass, struct mem_window *window,
 	};
 	struct error *error = graph_roots(pass, window, interpreters, gc);
 
+	if (!error)
+		error = graph_frames(pass, window, interpreters);
 	if (!error)
 		error = heap_sink_collector(pass->sink, &collector);
 	if (!error)

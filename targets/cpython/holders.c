@@ -14,7 +14,7 @@
 #include "targets/cpython/words.h"
 
 enum {
-	PIECE_BYTES = 1 << 16,
+	PIECE_BYTES = MEM_WINDOW_PAGE_BYTES,
 	NAME_CHARS = 200,
 	/** Rows of one object: who is held a thousand times over is held. */
 	ROOTS_PER_OBJECT_MAX = 16,
@@ -71,6 +71,12 @@ static void holders_deinit(struct holders *holders)
 	error_destroy(holders->error);
 }
 
+// The program's own data is never freed, whatever is counted for it (3.11 begins with 999,999,999).
+static bool holders_is_wanted(const struct heap *heap, uint32_t object, int64_t excess)
+{
+	return excess > 0 && !(heap->flags[object] & HEAP_STATIC);
+}
+
 static struct error *holders_pick_objects(struct holders *holders)
 {
 	const struct heap *heap = holders->heap;
@@ -82,7 +88,7 @@ static struct error *holders_pick_objects(struct holders *holders)
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < heap->object_count; i++)
-		count += excess[i] > 0;
+		count += holders_is_wanted(heap, i, excess[i]);
 	at = calloc(count + 1, sizeof(*at));
 	holders->objects = calloc(count + 1, sizeof(*holders->objects));
 	holders->excess = calloc(count + 1, sizeof(*holders->excess));
@@ -91,7 +97,7 @@ static struct error *holders_pick_objects(struct holders *holders)
 	if (!at || !holders->objects || !holders->excess || !holders->explained || !holders->weak)
 		return error_no_memory();
 	for (uint32_t i = 0; i < heap->object_count; i++) {
-		if (excess[i] <= 0)
+		if (!holders_is_wanted(heap, i, excess[i]))
 			continue;
 		at[holders->object_count] = heap->at[i];
 		holders->excess[holders->object_count] = excess[i];
@@ -226,16 +232,15 @@ static void holders_found(void *context, addr_t word_at, uint32_t number)
 // Counts the words of [@a start, @a end), as far as it can be read.
 static struct error *holders_count_range(struct holders *holders, addr_t start, addr_t end)
 {
-	_cleanup_free_ unsigned char *piece = malloc(PIECE_BYTES);
-
-	if (!piece)
-		return error_no_memory();
-	for (addr_t at = start; at < end; at += PIECE_BYTES) {
-		size_t bytes = end - at < PIECE_BYTES ? (size_t)(end - at) : PIECE_BYTES;
+	// Page by page, so that one that cannot be read hides no other.
+	for (addr_t at = start, next; at < end; at = next) {
+		next = (at | (PIECE_BYTES - 1)) + 1;
+		size_t bytes = (size_t)((next < end ? next : end) - at);
+		const void *piece = mem_window_at(holders->window, at, bytes);
 		struct error *error = interrupt_check();
 		if (error)
 			return error;
-		if (mem_window_read(holders->window, at, piece, bytes))
+		if (piece)
 			py_words_count(holders->words, piece, bytes, at, holders_found, holders);
 	}
 	return mem_window_take_error(holders->window);
@@ -272,7 +277,8 @@ static bool holders_is_stack(const struct holders *holders, const struct mapping
 	return strcmp(mapping->path, "[stack]") == 0;
 }
 
-// The parts of a mapping that neither pymalloc nor malloc account for.
+// The parts of a mapping that neither pymalloc nor malloc's heaps account for. What may be one large
+// block of malloc's is counted whole: it is in use.
 static struct error *holders_count_mapping(struct holders *holders, const struct mapping *mapping)
 {
 	const struct py_memory *memory = &holders->memory;
@@ -289,7 +295,7 @@ static struct error *holders_count_mapping(struct holders *holders, const struct
 		}
 		for (size_t i = 0; i < memory->regions.count; i++) {
 			const struct malloc_region *region = &memory->regions.list[i];
-			if (region->end > at && region->start < end) {
+			if (region->kind == MALLOC_REGION_HEAP && region->end > at && region->start < end) {
 				end = region->start;
 				skip_to = region->end;
 			}
@@ -320,6 +326,17 @@ static struct error *holders_count_variables(struct holders *holders)
 	return error;
 }
 
+// Drops the regions that holders_count_variables() has counted.
+static void holders_keep_heaps(struct malloc_regions *regions)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < regions->count; i++)
+		if (regions->list[i].kind == MALLOC_REGION_HEAP)
+			regions->list[kept++] = regions->list[i];
+	regions->count = kept;
+}
+
 static struct error *holders_count_blocks(struct holders *holders, unsigned thread_count)
 {
 	struct target_verdict verdict = {.consistent = true};
@@ -339,6 +356,7 @@ static struct error *holders_count_blocks(struct holders *holders, unsigned thre
 
 	if (error)
 		return error;
+	holders_keep_heaps(&holders->memory.regions);
 	pthread_mutex_init(&pass.lock, NULL);
 	error = py_pass_run(&pass);
 	pthread_mutex_destroy(&pass.lock);

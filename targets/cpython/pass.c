@@ -121,6 +121,10 @@ static void pass_region(struct worker *worker, const struct job *job)
 	}
 	if (!result.broken)
 		return;
+	// Words are words, whatever the blocks.
+	if (worker->scan->mode == PY_SCAN_COUNT_WORDS && region->end > result.broken_at)
+		py_scan_block(worker->scan, NULL, 0, result.broken_at,
+			      (size_t)(region->end - result.broken_at), false);
 	// A heap that broke in the middle may be whole a moment later; one without a beginning is
 	// not glibc's.
 	if (result.block_count)
