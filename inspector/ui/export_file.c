@@ -14,15 +14,17 @@
 enum {
 	/** Objects between two looks whether somebody wants us to stop. */
 	EXPORT_FILE_STEP = 4096,
+	/** The same for steps of SQLite's machine, while it makes the indexes. */
+	EXPORT_FILE_MACHINE_STEPS = 100000,
 	EXPORT_FILE_ADDRESS_CHARS = 32,
 };
 
 static const char export_file_tables[] =
-	// The file has another name until it is whole, so that nothing need be undone.
+	// The file has another name until it is whole, so that nothing need be undone. The cache
+	// stays small: the indexes are sorted in pieces of its size, and big ones are slower.
 	"PRAGMA journal_mode = OFF;"
 	"PRAGMA synchronous = OFF;"
 	"PRAGMA locking_mode = EXCLUSIVE;"
-	"PRAGMA cache_size = -65536;"
 	"BEGIN;"
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value);"
 	"CREATE TABLE types(id INTEGER PRIMARY KEY, name TEXT, finalizer TEXT, basic_size INTEGER,"
@@ -58,6 +60,10 @@ static void export_file_deinit(struct export_file *file)
 
 static struct error *export_file_failed(const struct export_file *file)
 {
+	struct error *interrupted = interrupt_check();
+
+	if (interrupted)
+		return interrupted;
 	const char *reason = file->database ? sqlite3_errmsg(file->database) : "out of memory";
 	int errnum = file->database ? sqlite3_system_errno(file->database) : 0;
 
@@ -314,6 +320,11 @@ static struct error *export_file_roots(struct export_file *file)
 	return error;
 }
 
+static int export_file_stop(void *unused)
+{
+	return interrupt_pending();
+}
+
 struct error *export_file_write(const char *path, const struct inspected_graph *graph,
 				const struct report_head *head, bool labels)
 {
@@ -322,6 +333,7 @@ struct error *export_file_write(const char *path, const struct inspected_graph *
 	if (sqlite3_open_v2(path, &file.database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX,
 			    NULL) != SQLITE_OK)
 		return export_file_failed(&file);
+	sqlite3_progress_handler(file.database, EXPORT_FILE_MACHINE_STEPS, export_file_stop, NULL);
 	struct error *error = export_file_execute(&file, export_file_tables);
 	if (!error)
 		error = export_file_meta(&file, head);

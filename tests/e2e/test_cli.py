@@ -30,7 +30,9 @@ def one_line_and_hint(stderr):
     [], ["--json"], ["tpyes", "1"], ["4711"], ["types"], ["types", "0"], ["types", "nobody"],
     ["types", "1", "2"], ["types", "1", "--sort", "weight"], ["types", "1", "-n", "many"],
     ["types", "1", "--nonsense"], ["types", "1", "-o"], ["attach", "1", "--json"], ["quit"],
-    ["help", "nonsense"], ["help", "types", "info"]])
+    ["help", "nonsense"], ["help", "types", "info"], ["show", "1"], ["show", "1", "0xg"],
+    ["refs", "1"], ["refs", "1", "--leaked", "dict"], ["referrers", "1"], ["export", "1"],
+    ["cycles", "1", "--state", "lost"], ["refresh", "1"]])
 def test_wrong_words_are_one_sentence_and_a_hint_and_status_2(leakinspect, words):
     done = leakinspect.run(*words)
     assert done.returncode == 2
@@ -46,12 +48,14 @@ def test_a_mistyped_verb_is_told_the_nearest_one(leakinspect):
 def test_help_is_on_stdout_and_tells_every_verb(leakinspect):
     done = leakinspect.run("help")
     assert (done.returncode, done.stderr) == (0, "")
-    for verb in ("attach", "types", "info", "help", "version"):
+    for verb in ("attach", "types", "info", "cycles", "garbage", "show", "refs", "referrers",
+                 "export", "help", "version"):
         assert re.search(r"^  %s +\S" % verb, done.stdout, re.MULTILINE), verb
     assert leakinspect.run("--help").stdout == done.stdout
 
 
-@pytest.mark.parametrize("verb", ["attach", "types", "info", "help", "version"])
+@pytest.mark.parametrize("verb", ["attach", "types", "info", "cycles", "garbage", "show", "refs",
+                                  "referrers", "export", "help", "version"])
 def test_help_of_a_verb_can_be_asked_for_in_three_ways(leakinspect, verb):
     asked = [leakinspect.run(*words) for words in (["help", verb], [verb, "--help"],
                                                    ["-h", verb])]

@@ -34,6 +34,7 @@ DWARF_READERS = ["inspector/debug/dwarf_types*.c", "inspector/debug/die.c"]
 OWNED = {
     "libdwarf*.h": DWARF_READERS,
     "dwarf.h": DWARF_READERS,
+    "sqlite3.h": ["inspector/ui/export_file.c"],
     # leakinspect knows CPython by its DWARF alone.
     "Python.h": [],
 }

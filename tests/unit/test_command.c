@@ -429,6 +429,13 @@ static void completion_knows_what_may_stand_next(void **state)
 	assert_completes(COMMAND_IN_CONSOLE, "types --filter", "shop.C", "shop.Cart");
 	assert_completes(COMMAND_IN_CONSOLE, "types -o", "", "@file");
 	assert_completes(COMMAND_IN_CONSOLE, "help", "ty", "types");
+	assert_completes(COMMAND_IN_CONSOLE, "referrers", "shop.C", "shop.Cart");
+	assert_completes(COMMAND_IN_CONSOLE, "refs dict", "d", "dict");
+	assert_completes(COMMAND_IN_CONSOLE, "show", "shop.I", "shop.Item");
+	assert_completes(COMMAND_IN_CONSOLE, "cycles --state", "p", "pending");
+	assert_completes(COMMAND_IN_CONSOLE, "", "refr", "refresh");
+	assert_completes(COMMAND_IN_SHELL, "", "refr", "");
+	assert_completes(COMMAND_IN_SHELL, "show", "", "@pid");
 	assert_completes(COMMAND_IN_CONSOLE, "types", "--p", "");
 	assert_completes(COMMAND_IN_SHELL, "nonsense", "", "");
 	assert_completes(COMMAND_IN_SHELL, "help", "--",
