@@ -22,6 +22,8 @@ struct report_text {
 	struct text closing;
 	/** Whether anything but the heading is in the body. */
 	bool begun;
+	/** The body ends with a note; the next one stands right below. */
+	bool noted;
 
 	/** The table under way, and its key. */
 	const char *key;
@@ -80,6 +82,7 @@ static struct error *report_text_title(struct report_text *text, const char *key
 // Ends a section with the empty line that stands before the next.
 static struct error *report_text_section(struct report_text *text)
 {
+	text->noted = false;
 	if (!text->begun) {
 		text->begun = true;
 		return NULL;
@@ -266,8 +269,9 @@ static struct error *report_text_note(struct report *report, const char *note)
 	if (text->style.quiet)
 		return NULL;
 	struct error *error = report_text_flush_table(text);
-	if (!error)
+	if (!error && !text->noted)
 		error = report_text_section(text);
+	text->noted = true;
 	return error ? error : report_text_line(&text->body, "%s", note);
 }
 

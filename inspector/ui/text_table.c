@@ -20,6 +20,12 @@ static bool text_table_is_right(enum report_unit unit)
 	return unit == REPORT_COUNT || unit == REPORT_BYTES || unit == REPORT_NUMBER;
 }
 
+static bool text_table_is_list(enum report_unit unit)
+{
+	return unit == REPORT_NUMBERS || unit == REPORT_TEXTS || unit == REPORT_ADDRESSES ||
+	       unit == REPORT_OBJECTS;
+}
+
 // Words as a shell would want them, so that an argument with a space stays one.
 static struct error *text_table_words(struct text *into, const char *const *texts, size_t count)
 {
@@ -92,7 +98,7 @@ static struct error *text_table_raw(struct text *into, const struct report_colum
 {
 	char human[HUMAN_CHARS];
 
-	if (cell->absent)
+	if (cell->absent || (text_table_is_list(column->unit) && !cell->count))
 		return text_appendf(into, "-");
 	switch (column->unit) {
 	case REPORT_TEXT:

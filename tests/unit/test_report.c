@@ -281,6 +281,20 @@ static void a_hostile_name_reaches_the_terminal_in_words(void **state)
 	assert_non_null(strstr(said, "cpython 3.11\\x1b]0;title\\x07"));
 }
 
+static void notes_that_follow_each_other_stand_together(void **state)
+{
+	CLEANUP(paper_close) struct paper paper = {0};
+
+	paper_open_text(&paper, &(struct report_style){0});
+	put_types(paper.report);
+	assert_null(report_note(paper.report, "one"));
+	assert_null(report_note(paper.report, "two"));
+	assert_null(report_table(paper.report, "more", columns, ARRAY_COUNT(columns)));
+	assert_null(report_note(paper.report, "three"));
+	assert_non_null(
+		strstr(paper_end(&paper), "2.5 KiB\n\none\ntwo\n\nmore: none\n\nthree\n\n"));
+}
+
 static json_t *parsed(const char *chars)
 {
 	json_error_t problem;
@@ -449,7 +463,7 @@ static void objects_in_a_row_are_words_for_people(void **state)
 	assert_string_equal(paper_end(&paper),
 			    "FINALIZERS      HOLDER   EXAMPLE\n"
 			    "a.B del, C\\x1b  dict gc  0x1000 0xffffffff81000000\n"
-			    "                -\n");
+			    "-               -        -\n");
 }
 
 static void objects_in_a_row_are_objects_in_json(void **state)
@@ -524,6 +538,7 @@ int main(void)
 		TEST(a_table_without_rows_says_so),
 		TEST(sections_have_titles_and_values),
 		TEST(a_hostile_name_reaches_the_terminal_in_words),
+		TEST(notes_that_follow_each_other_stand_together),
 		TEST(json_has_the_head_of_the_contract),
 		TEST(json_stays_valid_whatever_a_name_holds),
 		TEST(what_is_not_known_is_null_in_json),
