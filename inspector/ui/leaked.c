@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "ui/graph_text.h"
 #include "ui/type_pattern.h"
@@ -141,8 +142,10 @@ static struct error *leaked_report_object(const struct command_context *context,
 {
 	const struct heap *heap = leaked->heap;
 	_cleanup_text_ struct text repr = {0};
-	struct error *error = graph_repr(context->inspected, object, GRAPH_REPR_ROW_CHARS, &repr);
+	struct error *error = interrupt_check();
 
+	if (!error)
+		error = graph_repr(context->inspected, object, GRAPH_REPR_ROW_CHARS, &repr);
 	if (error)
 		return error;
 	const struct report_cell cells[] = {

@@ -3,6 +3,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "base/text.h"
 #include "ui/graph_text.h"
 
@@ -69,7 +70,10 @@ struct error *link_rows_add(struct link_rows *rows, uint32_t from, uint32_t numb
 
 	if (rows->count++ >= rows->limit)
 		return NULL;
-	struct error *error = heap_label(heap, from, number, &label);
+	// There may be millions, and each is read and described.
+	struct error *error = interrupt_check();
+	if (!error)
+		error = heap_label(heap, from, number, &label);
 	if (!error)
 		error = graph_repr(rows->inspected, shown, GRAPH_REPR_ROW_CHARS, &repr);
 	if (error)
