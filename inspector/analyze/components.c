@@ -7,6 +7,7 @@
 #include "analyze/sweep.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "heap/pages.h"
 
 /*
  * Sweeps take off what cannot be in a component, which is most of a heap (strings, numbers, what only
@@ -228,12 +229,20 @@ static struct error *collect(uint32_t object_count, uint32_t found_count,
 static struct error *search_all(struct search *search)
 {
 	uint32_t count = search->graph.heap->object_count;
+	size_t bytes = search->size * sizeof(uint32_t);
+	struct error *error;
 
-	for (uint32_t i = 0; i < count; i++) {
+	search->waiting = search->size;
+	search->stack = pages_alloc(bytes);
+	search->next_edge = pages_alloc(bytes);
+	error = search->stack && search->next_edge ? interrupt_check() : error_no_memory();
+	for (uint32_t i = 0; !error && i < count; i++) {
 		if (!search->of[i])
 			search_from(search, i);
 	}
-	return interrupt_check();
+	pages_free(search->stack, bytes);
+	pages_free(search->next_edge, bytes);
+	return error;
 }
 
 struct error *components_find(const struct heap *heap, unsigned kinds, const uint8_t *skip,
@@ -243,27 +252,17 @@ struct error *components_find(const struct heap *heap, unsigned kinds, const uin
 	struct search search = {.graph = {.heap = heap, .kinds = kinds}, .number = 1};
 	struct error *error;
 
-	components.of = malloc(((size_t)heap->object_count + 1) * sizeof(*components.of));
+	components.object_count = heap->object_count;
+	components.of = pages_alloc(components.object_count * sizeof(*components.of));
 	if (!components.of)
 		return error_no_memory();
 	error = prepare(&search.graph, skip, components.of, &search.size, &search.component_count);
 	if (error)
 		return error;
-	{
-		_cleanup_free_ uint32_t *stack = malloc(((size_t)search.size + 1) * sizeof(*stack));
-		_cleanup_free_ uint32_t *next_edge =
-			malloc(((size_t)search.size + 1) * sizeof(*next_edge));
-
-		if (!stack || !next_edge)
-			return error_no_memory();
-		search.of = components.of;
-		search.stack = stack;
-		search.next_edge = next_edge;
-		search.waiting = search.size;
-		error = search_all(&search);
-		if (error)
-			return error;
-	}
+	search.of = components.of;
+	error = search_all(&search);
+	if (error)
+		return error;
 	error = collect(heap->object_count, search.component_count, &components);
 	if (error)
 		return error;
@@ -276,6 +275,6 @@ void components_deinit(struct components *components)
 {
 	free(components->first);
 	free(components->members);
-	free(components->of);
+	pages_free(components->of, components->object_count * sizeof(*components->of));
 	*components = (struct components){0};
 }

@@ -20,6 +20,8 @@ struct components {
 	uint32_t *members;
 	/** Component of each object, UINT32_MAX for those in none. */
 	uint32_t *of;
+	/** Elements of that. */
+	size_t object_count;
 };
 
 /** References of @a kinds (bit 1 << enum heap_edge_kind) count. @a skip, when not NULL, has a byte per

@@ -90,14 +90,14 @@ static struct error *look_at(struct cycle_search *search, uint32_t from, uint32_
 		struct error *error;
 
 		search->looks++;
-		if (heap_edge_kind(edge) != HEAP_EDGE_GC || of[to] != of[start])
+		if (heap_edge_kind(edge) != HEAP_EDGE_GC)
 			continue;
 		if (to == start) {
 			*ret_last = entry;
 			search->closed = true;
 			return NULL;
 		}
-		if (search->seen[to / 64] >> to % 64 & 1)
+		if (search->seen[to / 64] >> to % 64 & 1 || of[to] != of[start])
 			continue;
 		if (is_part(heap, to) && !is_part(heap, object))
 			entry.hops = hops | LOOKED_AT;
@@ -106,6 +106,27 @@ static struct error *look_at(struct cycle_search *search, uint32_t from, uint32_
 			return error;
 	}
 	return NULL;
+}
+
+/** Asks for memory that entries to come will need. */
+static void look_ahead(const struct cycle_search *search, uint32_t number)
+{
+	enum { OBJECTS_AHEAD = 16, LISTS_AHEAD = 8, TARGETS_AHEAD = 4 };
+	const struct heap *heap = search->heap;
+	const struct entry *entry = &search->entries[number];
+	uint32_t object;
+
+	if (number + OBJECTS_AHEAD >= search->count)
+		return;
+	__builtin_prefetch(&heap->first_edge[entry[OBJECTS_AHEAD].object]);
+	__builtin_prefetch(heap_edges(heap, entry[LISTS_AHEAD].object));
+	object = entry[TARGETS_AHEAD].object;
+	for (uint32_t i = 0; i < heap_edge_count(heap, object) && i < TARGETS_AHEAD; i++) {
+		uint32_t to = heap_edge_target(heap_edges(heap, object)[i]);
+
+		__builtin_prefetch(&search->components->of[to]);
+		__builtin_prefetch(&heap->flags[to]);
+	}
 }
 
 /** Looks at entry @a from and at the attribute dicts found with it, which are no farther away. */
@@ -163,6 +184,7 @@ struct error *cycle_search_find(struct cycle_search *search, uint32_t start, uin
 			continue;
 		if (search->entries[i].hops >= hops_max || search->looks > looks_max)
 			break;
+		look_ahead(search, i);
 		error = look_at_all(search, i, start, &last);
 	}
 	for (size_t i = 0; i < search->count; i++)

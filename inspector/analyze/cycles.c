@@ -17,7 +17,6 @@ enum {
 	STARTS_MAX = 4,
 	/** References looked at in each search but the first, which ends with the component. */
 	LOOKS_MAX = 1 << 20,
-	REVERSE_THREADS = 4,
 };
 
 /** Objects of one type in one row. */
@@ -414,73 +413,88 @@ static struct error *set_all_types(struct finder *finder)
 	return NULL;
 }
 
-static bool refers_strongly(const struct heap *heap, uint32_t from, uint32_t to)
-{
-	for (uint32_t i = 0; i < heap_edge_count(heap, from); i++) {
-		heap_edge edge = heap_edges(heap, from)[i];
+/** What is looked for when holders are: members of the examples' components. */
+struct wanted {
+	/** A bit per object. */
+	uint64_t *members;
+	/** Component + 1 to the number of its row. */
+	struct addr_map rows;
+};
 
-		if (heap_edge_target(edge) == to && heap_edge_kind(edge) != HEAP_EDGE_WEAK)
+static struct error *want_members(const struct finder *finder, uint32_t row, struct wanted *wanted)
+{
+	uint32_t component = finder->drafts[row].component;
+
+	for (const uint32_t *member = members_begin(finder, component);
+	     member < members_end(finder, component); member++)
+		wanted->members[*member / 64] |= UINT64_C(1) << *member % 64;
+	return addr_map_put(&wanted->rows, (addr_t)component + 1, row);
+}
+
+static bool is_in_example(const struct cycle_row *row, uint32_t object)
+{
+	for (size_t i = 0; i < row->example_count; i++) {
+		if (row->example[i] == object)
 			return true;
 	}
 	return false;
 }
 
-/** Sets the holder to the first that refers to @a held from outside; false if there is none. Garbage
- *  is none: it is held itself by nothing. */
-static bool find_holder(const struct finder *finder, const struct heap_referrers *referrers,
-			uint32_t held, struct cycle_row *row)
+/** Who holds an object of the example itself is the better answer; the first of those counts. */
+static void propose_holder(struct cycle_row *row, uint32_t from, uint32_t to)
 {
+	if (row->holder != HEAP_NO_OBJECT &&
+	    (is_in_example(row, row->held) || !is_in_example(row, to)))
+		return;
+	row->holder = from;
+	row->held = to;
+}
+
+/** In one pass over all references; asking who refers to whom of all objects takes longer. */
+static void set_holders(struct finder *finder, const struct wanted *wanted)
+{
+	const struct heap *heap = finder->heap;
 	const uint32_t *of = finder->components.of;
 
-	for (uint32_t i = referrers->first[held]; i < referrers->first[held + 1]; i++) {
-		uint32_t from = referrers->ids[i];
+	for (uint32_t from = 0; from < heap->object_count; from++) {
+		const heap_edge *edge = heap_edges(heap, from);
+		const heap_edge *end = edge + heap_edge_count(heap, from);
 		uint8_t state = finder->garbage->state[from];
 
-		if (of[from] == of[held] || state == GARBAGE_UNREACHABLE ||
-		    state == GARBAGE_UNCOLLECTABLE || !refers_strongly(finder->heap, from, held))
+		// Garbage holds nothing: it is held itself by nothing.
+		if (state == GARBAGE_UNREACHABLE || state == GARBAGE_UNCOLLECTABLE)
 			continue;
-		row->holder = from;
-		row->held = held;
-		return true;
-	}
-	return false;
-}
+		for (; edge < end; edge++) {
+			uint32_t to = heap_edge_target(*edge);
+			uint32_t row;
 
-/** The cycle's own objects come first: who holds one of them is the better answer. */
-static void set_holder(const struct finder *finder, const struct heap_referrers *referrers,
-		       size_t number)
-{
-	struct cycle_row *row = &finder->cycles.rows[number];
-	uint32_t component = finder->drafts[number].component;
-
-	for (size_t i = 0; i < row->example_count; i++) {
-		if (find_holder(finder, referrers, row->example[i], row))
-			return;
-	}
-	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component); member++) {
-		if (find_holder(finder, referrers, *member, row))
-			return;
+			if (heap_edge_kind(*edge) == HEAP_EDGE_WEAK ||
+			    !(wanted->members[to / 64] >> to % 64 & 1) || of[to] == of[from] ||
+			    !addr_map_get(&wanted->rows, (addr_t)of[to] + 1, &row))
+				continue;
+			propose_holder(&finder->cycles.rows[row], from, to);
+		}
 	}
 }
 
-static struct error *set_holders(struct finder *finder)
+static struct error *find_holders(struct finder *finder)
 {
-	struct heap_referrers referrers = {0};
+	struct wanted wanted = {0};
+	struct error *error = NULL;
 
-	for (size_t i = 0; i < finder->cycles.count; i++) {
+	for (uint32_t i = 0; !error && i < finder->cycles.count; i++) {
 		if (finder->cycles.rows[i].state != CYCLE_REACHABLE)
 			continue;
-		if (!referrers.first) {
-			struct error *error =
-				heap_reverse(finder->heap, REVERSE_THREADS, &referrers);
-
-			if (error)
-				return error;
-		}
-		set_holder(finder, &referrers, i);
+		if (!wanted.members)
+			wanted.members = calloc((size_t)finder->heap->object_count / 64 + 1,
+						sizeof(*wanted.members));
+		error = wanted.members ? want_members(finder, i, &wanted) : error_no_memory();
 	}
-	return NULL;
+	if (!error && wanted.members)
+		set_holders(finder, &wanted);
+	free(wanted.members);
+	addr_map_deinit(&wanted.rows);
+	return error;
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -509,7 +523,7 @@ static struct error *find_all(struct finder *finder)
 	if (!error)
 		error = set_all_types(finder);
 	if (!error)
-		error = set_holders(finder);
+		error = find_holders(finder);
 	if (!error && finder->cycles.count)
 		qsort(finder->cycles.rows, finder->cycles.count, sizeof(*finder->cycles.rows),
 		      compare_rows);

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "heap/pages.h"
 
 /** How far ahead memory is asked for: references to come in the one pass, objects in the other. */
 enum { EDGES_AHEAD = 24, OBJECTS_AHEAD = 12, LISTS_AHEAD = 6 };
@@ -78,19 +79,16 @@ static void spread(const struct heap *heap, uint8_t *state, struct queue *queue,
 	}
 }
 
-/** Candidates start as unreachable. */
-static struct error *find_states(const struct heap *heap, uint8_t *state)
+/** Candidates start as unreachable. @a words has one for each object. */
+static void find_states(const struct heap *heap, uint8_t *state, uint32_t *words)
 {
-	_cleanup_free_ uint32_t *refs = malloc(((size_t)heap->object_count + 1) * sizeof(*refs));
 	// The queue takes the place of the counts: both go up through the objects, and it is never
 	// ahead when it is filled.
-	struct queue queue = {.objects = refs};
+	struct queue queue = {.objects = words};
 
-	if (!refs)
-		return error_no_memory();
-	subtract_references(heap, state, refs);
+	subtract_references(heap, state, words);
 	for (uint32_t i = 0; i < heap->object_count; i++) {
-		if (state[i] != GARBAGE_UNREACHABLE || !refs[i])
+		if (state[i] != GARBAGE_UNREACHABLE || !words[i])
 			continue;
 		state[i] = GARBAGE_REACHABLE;
 		queue.objects[queue.count++] = i;
@@ -105,7 +103,6 @@ static struct error *find_states(const struct heap *heap, uint8_t *state)
 		queue.objects[queue.count++] = i;
 	}
 	spread(heap, state, &queue, GARBAGE_UNREACHABLE, GARBAGE_UNCOLLECTABLE);
-	return interrupt_check();
 }
 
 static struct error *tally_create(const struct heap *heap, struct garbage_type **ret)
@@ -257,13 +254,20 @@ static void count_code_to_run(const struct heap *heap, struct garbage *garbage)
 struct error *garbage_find(const struct heap *heap, struct garbage *ret)
 {
 	_cleanup_garbage_ struct garbage garbage = {0};
+	size_t bytes = heap->object_count * sizeof(uint32_t);
 	struct error *error;
+	uint32_t *words;
 
 	garbage.state = malloc((size_t)heap->object_count + 1);
 	if (!garbage.state)
 		return error_no_memory();
+	words = pages_alloc(bytes);
+	if (!words)
+		return error_no_memory();
 	set_states(heap, garbage.state);
-	error = find_states(heap, garbage.state);
+	find_states(heap, garbage.state, words);
+	pages_free(words, bytes);
+	error = interrupt_check();
 	if (!error)
 		error = count_state(heap, garbage.state, GARBAGE_UNREACHABLE,
 				    &garbage.unreachable_count, &garbage.unreachable_types);
