@@ -20,6 +20,7 @@ static const uint32_t LOOKED_AT = 1U << 31;
 struct cycle_search {
 	const struct heap *heap;
 	const struct components *components;
+	const uint64_t *parts;
 	/** A bit per object; those set are in entries. */
 	uint64_t *seen;
 	struct entry *entries;
@@ -30,7 +31,7 @@ struct cycle_search {
 };
 
 struct error *cycle_search_create(const struct heap *heap, const struct components *components,
-				  struct cycle_search **ret)
+				  const uint64_t *parts, struct cycle_search **ret)
 {
 	_cleanup_cycle_search_ struct cycle_search *search = calloc(1, sizeof(*search));
 
@@ -38,6 +39,7 @@ struct error *cycle_search_create(const struct heap *heap, const struct componen
 		return error_no_memory();
 	search->heap = heap;
 	search->components = components;
+	search->parts = parts;
 	search->seen = calloc((size_t)heap->object_count / 64 + 1, sizeof(*search->seen));
 	if (!search->seen)
 		return error_no_memory();
@@ -55,9 +57,9 @@ void cycle_search_destroy(struct cycle_search **search)
 	*search = NULL;
 }
 
-static bool is_part(const struct heap *heap, uint32_t object)
+static bool is_part(const struct cycle_search *search, uint32_t object)
 {
-	return heap->flags[object] & HEAP_PART;
+	return search->parts[object / 64] >> object % 64 & 1;
 }
 
 static struct error *reach(struct cycle_search *search, struct entry entry)
@@ -99,7 +101,7 @@ static struct error *look_at(struct cycle_search *search, uint32_t from, uint32_
 		}
 		if (search->seen[to / 64] >> to % 64 & 1 || of[to] != of[start])
 			continue;
-		if (is_part(heap, to) && !is_part(heap, object))
+		if (is_part(search, to) && !is_part(search, object))
 			entry.hops = hops | LOOKED_AT;
 		error = reach(search, entry);
 		if (error)
@@ -125,7 +127,6 @@ static void look_ahead(const struct cycle_search *search, uint32_t number)
 		uint32_t to = heap_edge_target(heap_edges(heap, object)[i]);
 
 		__builtin_prefetch(&search->components->of[to]);
-		__builtin_prefetch(&heap->flags[to]);
 	}
 }
 

@@ -28,9 +28,10 @@ struct cycle_path {
 
 struct cycle_search;
 
+/** @a parts has a bit per object, set for attribute dicts: unlike their flags, it fits into a cache. */
 MUST_USE struct error *cycle_search_create(const struct heap *heap,
 					   const struct components *components,
-					   struct cycle_search **ret);
+					   const uint64_t *parts, struct cycle_search **ret);
 void cycle_search_destroy(struct cycle_search **search);
 #define _cleanup_cycle_search_ CLEANUP(cycle_search_destroy)
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/components.h"
+#include "analyze/cycle_holders.h"
 #include "analyze/cycle_search.h"
 #include "analyze/cycle_shape.h"
 #include "base/addr_map.h"
@@ -27,27 +28,25 @@ struct tally {
 	bool finalizes;
 };
 
-/** What a row needs while rows are made. */
-struct draft {
-	/** Of the example. */
-	uint32_t component;
-	/** The next row with the same hash, UINT32_MAX behind the last. */
-	uint32_t next;
-};
-
 struct finder {
-	struct heap *heap;
+	const struct heap *heap;
 	const struct garbage *garbage;
 	bool all;
 	struct components components;
 	struct cycle_search *search;
+	/** A bit per object: it is an attribute dict. */
+	uint64_t *parts;
 	/** A byte per object: it stands in gc.garbage. */
 	uint8_t *in_garbage;
 
 	struct cycles cycles;
 	size_t row_capacity;
-	struct draft *drafts;
-	size_t draft_capacity;
+	/** Of each row the component that its example is from. */
+	uint32_t *examples;
+	size_t example_capacity;
+	/** Of each row the next with the same hash, UINT32_MAX behind the last. */
+	uint32_t *next_rows;
+	size_t next_capacity;
 	/** Hash of shape and state to the first such row. */
 	struct addr_map rows;
 	struct tally *tallies;
@@ -82,6 +81,25 @@ static const uint32_t *members_begin(const struct finder *finder, uint32_t compo
 static const uint32_t *members_end(const struct finder *finder, uint32_t component)
 {
 	return finder->components.members + finder->components.first[component + 1];
+}
+
+static struct error *mark_parts(struct finder *finder)
+{
+	const struct heap *heap = finder->heap;
+
+	finder->parts = calloc((size_t)heap->object_count / 64 + 1, sizeof(*finder->parts));
+	if (!finder->parts)
+		return error_no_memory();
+	for (uint32_t i = 0; i < heap->object_count; i++) {
+		if (heap->flags[i] & HEAP_PART)
+			finder->parts[i / 64] |= UINT64_C(1) << i % 64;
+	}
+	return NULL;
+}
+
+static bool is_part(const struct finder *finder, uint32_t object)
+{
+	return finder->parts[object / 64] >> object % 64 & 1;
 }
 
 static struct error *mark_garbage_list(struct finder *finder)
@@ -123,11 +141,6 @@ static enum cycle_state component_state(const struct finder *finder, uint32_t co
 	return is_frozen && !is_reachable ? CYCLE_FROZEN : CYCLE_REACHABLE;
 }
 
-static bool is_part(const struct heap *heap, uint32_t object)
-{
-	return heap->flags[object] & HEAP_PART;
-}
-
 /** The size of @a member with that of an attribute dict that is not on the cycle, as that of an
  *  instance of a class made from `list`. */
 static uint64_t size_with_dict(const struct finder *finder, uint32_t member)
@@ -136,13 +149,13 @@ static uint64_t size_with_dict(const struct finder *finder, uint32_t member)
 	const uint32_t *of = finder->components.of;
 	uint64_t size_bytes = heap->size_bytes[member];
 
-	if (is_part(heap, member))
+	if (is_part(finder, member))
 		return size_bytes;
 	for (uint32_t i = 0; i < heap_edge_count(heap, member); i++) {
 		heap_edge edge = heap_edges(heap, member)[i];
 		uint32_t to = heap_edge_target(edge);
 
-		if (heap_edge_kind(edge) == HEAP_EDGE_GC && is_part(heap, to) &&
+		if (heap_edge_kind(edge) == HEAP_EDGE_GC && is_part(finder, to) &&
 		    of[to] != of[member])
 			size_bytes += heap->size_bytes[to];
 	}
@@ -162,7 +175,7 @@ static struct contents component_contents(const struct finder *finder, uint32_t 
 	for (const uint32_t *member = members_begin(finder, component);
 	     member < members_end(finder, component); member++) {
 		contents.finalizers |= cycle_has_finalizer(finder->heap, *member);
-		contents.objects |= !is_part(finder->heap, *member);
+		contents.objects |= !is_part(finder, *member);
 		if (contents.finalizers && contents.objects)
 			break;
 	}
@@ -173,7 +186,7 @@ static bool is_start(const struct finder *finder, const struct contents *content
 {
 	if (contents->finalizers)
 		return cycle_has_finalizer(finder->heap, object);
-	return !contents->objects || !is_part(finder->heap, object);
+	return !contents->objects || !is_part(finder, object);
 }
 
 static void swap_paths(struct finder *finder)
@@ -263,8 +276,11 @@ static struct error *add_row(struct finder *finder, uint32_t component, enum cyc
 	error = array_reserve(&finder->cycles.rows, &finder->row_capacity, count + 1,
 			      sizeof(*finder->cycles.rows));
 	if (!error)
-		error = array_reserve(&finder->drafts, &finder->draft_capacity, count + 1,
-				      sizeof(*finder->drafts));
+		error = array_reserve(&finder->examples, &finder->example_capacity, count + 1,
+				      sizeof(*finder->examples));
+	if (!error)
+		error = array_reserve(&finder->next_rows, &finder->next_capacity, count + 1,
+				      sizeof(*finder->next_rows));
 	if (!error)
 		error = addr_map_put(&finder->rows, hash, (uint32_t)count);
 	if (error)
@@ -276,7 +292,8 @@ static struct error *add_row(struct finder *finder, uint32_t component, enum cyc
 		return error_no_memory();
 	row->example_count = finder->shape.object_count;
 	memcpy(row->example, finder->shape.objects, row->example_count * sizeof(*row->example));
-	finder->drafts[count] = (struct draft){.component = component, .next = next};
+	finder->examples[count] = component;
+	finder->next_rows[count] = next;
 	finder->cycles.count++;
 	return NULL;
 }
@@ -291,7 +308,7 @@ static struct error *find_row(struct finder *finder, uint32_t component, enum cy
 
 	if (!addr_map_get(&finder->rows, hash, &first))
 		first = UINT32_MAX;
-	for (uint32_t i = first; i != UINT32_MAX; i = finder->drafts[i].next) {
+	for (uint32_t i = first; i != UINT32_MAX; i = finder->next_rows[i]) {
 		if (finder->cycles.rows[i].state == state &&
 		    strcmp(finder->cycles.rows[i].shape, shape) == 0) {
 			*ret = i;
@@ -350,7 +367,7 @@ static struct error *add_component(struct finder *finder, uint32_t component)
 	     member < members_end(finder, component); member++) {
 		row->size_bytes += size_with_dict(finder, *member);
 		// Attribute dicts alone, their owners outside, are objects of their own.
-		if (contents.objects && is_part(finder->heap, *member))
+		if (contents.objects && is_part(finder, *member))
 			continue;
 		row->object_count++;
 		error = tally_add(finder, number, *member);
@@ -397,7 +414,7 @@ static struct error *set_all_types(struct finder *finder)
 	if (!finder->tally_count)
 		return NULL;
 	qsort_r(finder->tallies, finder->tally_count, sizeof(*finder->tallies), compare_tallies,
-		finder->heap);
+		(void *)finder->heap);
 	while (begin < finder->tally_count) {
 		uint32_t row = finder->tallies[begin].row;
 		size_t end = begin;
@@ -411,90 +428,6 @@ static struct error *set_all_types(struct finder *finder)
 		begin = end;
 	}
 	return NULL;
-}
-
-/** What is looked for when holders are: members of the examples' components. */
-struct wanted {
-	/** A bit per object. */
-	uint64_t *members;
-	/** Component + 1 to the number of its row. */
-	struct addr_map rows;
-};
-
-static struct error *want_members(const struct finder *finder, uint32_t row, struct wanted *wanted)
-{
-	uint32_t component = finder->drafts[row].component;
-
-	for (const uint32_t *member = members_begin(finder, component);
-	     member < members_end(finder, component); member++)
-		wanted->members[*member / 64] |= UINT64_C(1) << *member % 64;
-	return addr_map_put(&wanted->rows, (addr_t)component + 1, row);
-}
-
-static bool is_in_example(const struct cycle_row *row, uint32_t object)
-{
-	for (size_t i = 0; i < row->example_count; i++) {
-		if (row->example[i] == object)
-			return true;
-	}
-	return false;
-}
-
-/** Who holds an object of the example itself is the better answer; the first of those counts. */
-static void propose_holder(struct cycle_row *row, uint32_t from, uint32_t to)
-{
-	if (row->holder != HEAP_NO_OBJECT &&
-	    (is_in_example(row, row->held) || !is_in_example(row, to)))
-		return;
-	row->holder = from;
-	row->held = to;
-}
-
-/** In one pass over all references; asking who refers to whom of all objects takes longer. */
-static void set_holders(struct finder *finder, const struct wanted *wanted)
-{
-	const struct heap *heap = finder->heap;
-	const uint32_t *of = finder->components.of;
-
-	for (uint32_t from = 0; from < heap->object_count; from++) {
-		const heap_edge *edge = heap_edges(heap, from);
-		const heap_edge *end = edge + heap_edge_count(heap, from);
-		uint8_t state = finder->garbage->state[from];
-
-		// Garbage holds nothing: it is held itself by nothing.
-		if (state == GARBAGE_UNREACHABLE || state == GARBAGE_UNCOLLECTABLE)
-			continue;
-		for (; edge < end; edge++) {
-			uint32_t to = heap_edge_target(*edge);
-			uint32_t row;
-
-			if (heap_edge_kind(*edge) == HEAP_EDGE_WEAK ||
-			    !(wanted->members[to / 64] >> to % 64 & 1) || of[to] == of[from] ||
-			    !addr_map_get(&wanted->rows, (addr_t)of[to] + 1, &row))
-				continue;
-			propose_holder(&finder->cycles.rows[row], from, to);
-		}
-	}
-}
-
-static struct error *find_holders(struct finder *finder)
-{
-	struct wanted wanted = {0};
-	struct error *error = NULL;
-
-	for (uint32_t i = 0; !error && i < finder->cycles.count; i++) {
-		if (finder->cycles.rows[i].state != CYCLE_REACHABLE)
-			continue;
-		if (!wanted.members)
-			wanted.members = calloc((size_t)finder->heap->object_count / 64 + 1,
-						sizeof(*wanted.members));
-		error = wanted.members ? want_members(finder, i, &wanted) : error_no_memory();
-	}
-	if (!error && wanted.members)
-		set_holders(finder, &wanted);
-	free(wanted.members);
-	addr_map_deinit(&wanted.rows);
-	return error;
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -511,26 +444,30 @@ static int compare_rows(const void *left, const void *right)
 
 static struct error *find_all(struct finder *finder)
 {
-	struct error *error = mark_garbage_list(finder);
+	struct error *error = mark_parts(finder);
 
+	if (!error)
+		error = mark_garbage_list(finder);
 	if (!error)
 		error = components_find(finder->heap, 1U << HEAP_EDGE_GC, NULL,
 					&finder->components);
 	if (!error)
-		error = cycle_search_create(finder->heap, &finder->components, &finder->search);
+		error = cycle_search_create(finder->heap, &finder->components, finder->parts,
+					    &finder->search);
 	for (uint32_t i = 0; !error && i < finder->components.count; i++)
 		error = add_component(finder, i);
 	if (!error)
 		error = set_all_types(finder);
 	if (!error)
-		error = find_holders(finder);
+		error = cycle_holders_find(finder->heap, finder->garbage, &finder->components,
+					   finder->examples, &finder->cycles);
 	if (!error && finder->cycles.count)
 		qsort(finder->cycles.rows, finder->cycles.count, sizeof(*finder->cycles.rows),
 		      compare_rows);
 	return error;
 }
 
-struct error *cycles_find(struct heap *heap, const struct garbage *garbage, bool all,
+struct error *cycles_find(const struct heap *heap, const struct garbage *garbage, bool all,
 			  struct cycles *ret)
 {
 	struct finder finder = {.heap = heap, .garbage = garbage, .all = all};
@@ -538,8 +475,10 @@ struct error *cycles_find(struct heap *heap, const struct garbage *garbage, bool
 
 	components_deinit(&finder.components);
 	cycle_search_destroy(&finder.search);
+	free(finder.parts);
 	free(finder.in_garbage);
-	free(finder.drafts);
+	free(finder.examples);
+	free(finder.next_rows);
 	addr_map_deinit(&finder.rows);
 	free(finder.tallies);
 	addr_map_deinit(&finder.tally_of);

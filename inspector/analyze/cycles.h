@@ -63,7 +63,7 @@ struct cycles {
 };
 
 /** @a all: those without a finalizer, too. @a garbage is that of @a heap. */
-MUST_USE struct error *cycles_find(struct heap *heap, const struct garbage *garbage, bool all,
+MUST_USE struct error *cycles_find(const struct heap *heap, const struct garbage *garbage, bool all,
 				   struct cycles *ret);
 
 void cycles_deinit(struct cycles *cycles);

@@ -60,11 +60,11 @@ static bool refers_into(const struct sweep_graph *graph, uint32_t object, const 
 {
 	const heap_edge *edge = heap_edges(graph->heap, object);
 	const heap_edge *end = edge + heap_edge_count(graph->heap, object);
-	bool any = false;
+	unsigned any = 0;
 
 	for (; edge < end; edge++)
-		any |= sweep_edge_counts(graph, *edge) &
-		       sweep_bit_get(set, heap_edge_target(*edge));
+		any |= (unsigned)sweep_edge_counts(graph, *edge) &
+		       (unsigned)sweep_bit_get(set, heap_edge_target(*edge));
 	return any;
 }
 
