@@ -93,10 +93,8 @@ static void labels_destroy(struct heap_labels *base)
 
 static struct error *graph_add_labels(struct session_graph *graph)
 {
-	// An adapter may have no names for references.
-	if (!graph->session->target->ops->references)
-		return NULL;
 	struct graph_labels *labels = calloc(1, sizeof(*labels));
+
 	if (!labels)
 		return error_no_memory();
 	labels->labels.label = labels_label;
@@ -249,10 +247,6 @@ uint64_t session_graph_taken_ns(const struct session_graph *graph)
 struct error *session_graph_describe(struct session *session, struct session_graph *graph,
 				     uint32_t object, size_t chars_max, struct text *into)
 {
-	const struct target_ops *ops = session->target->ops;
-
-	if (!ops->describe)
-		return NULL;
-	return ops->describe(session->target, &graph->moment, graph->heap->at[object], chars_max,
-			     into);
+	return session->target->ops->describe(session->target, &graph->moment,
+					      graph->heap->at[object], chars_max, into);
 }
