@@ -41,7 +41,6 @@ static struct error *marking_add(struct marking *marking, addr_t at)
 
 static void mark_piece(void *context, size_t number)
 {
-	enum { AHEAD = 16 };
 	struct marking *marking = context;
 	struct builder_piece *piece = marking->pieces[number];
 	struct heap_index *index = marking->builder->index;

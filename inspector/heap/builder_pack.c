@@ -67,7 +67,7 @@ static void pack_mark_part(struct pack *pack, uint32_t target)
 static void translate_piece(void *context, size_t number)
 {
 	// The cell of a look-up comes from memory while this many others are worked on.
-	enum { AHEAD = 20 };
+	enum { AHEAD = 24 };
 	struct pack *pack = context;
 	struct heap *heap = pack->heap;
 	const struct heap_index *index = heap->index;
