@@ -433,7 +433,7 @@ static struct error *pairs_read(const struct die_file *file, Dwarf_Die die, Dwar
 		if (list[i].dwr_type == DW_RANGES_ADDRESS_SELECTION)
 			base = list[i].dwr_addr2;
 		else if (list[i].dwr_type == DW_RANGES_ENTRY)
-			failed = die_ranges_add(into, base + list[i].dwr_addr1,
+			failed = die_ranges_add(file, into, base + list[i].dwr_addr1,
 						base + list[i].dwr_addr2);
 	}
 	ranges_free(file->debug, list, count);
@@ -460,7 +460,7 @@ static struct error *range_list_read(const struct die_file *file, Dwarf_Attribut
 			failed = libdwarf_failed(file, &error);
 		else if (!unknown && kind != DW_RLE_end_of_list && kind != DW_RLE_base_address &&
 			 kind != DW_RLE_base_addressx)
-			failed = die_ranges_add(into, start, end);
+			failed = die_ranges_add(file, into, start, end);
 	}
 	dwarf_dealloc_rnglists_head(head);
 	return failed;

@@ -174,7 +174,8 @@ struct die_ranges {
 void die_ranges_deinit(struct die_ranges *ranges);
 #define _cleanup_ranges_ CLEANUP(die_ranges_deinit)
 /** An empty range is left out. */
-MUST_USE struct error *die_ranges_add(struct die_ranges *ranges, addr_t start, addr_t end);
+MUST_USE struct error *die_ranges_add(const struct die_file *file, struct die_ranges *ranges,
+				      addr_t start, addr_t end);
 
 /** DW_AT_low_pc and where DW_AT_high_pc says that it ends (0 when it does not); *@a present false
  *  when there is no DW_AT_low_pc. */

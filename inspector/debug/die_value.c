@@ -129,12 +129,13 @@ void die_ranges_deinit(struct die_ranges *ranges)
 	*ranges = (struct die_ranges){0};
 }
 
-struct error *die_ranges_add(struct die_ranges *ranges, addr_t start, addr_t end)
+struct error *die_ranges_add(const struct die_file *file, struct die_ranges *ranges, addr_t start,
+			     addr_t end)
 {
 	if (start >= end)
 		return NULL;
 	if (ranges->count >= RANGES_LIMIT)
-		return error_create(ERROR_FAILED, "the debug information has too many ranges");
+		return die_file_damaged(file, "its ranges do not end");
 	struct error *error = array_reserve(&ranges->list, &ranges->capacity, ranges->count + 1,
 					    sizeof(*ranges->list));
 	if (!error)
@@ -154,5 +155,5 @@ struct error *die_code_ranges(const struct die_file *file, struct Dwarf_Die_s *d
 		return die_range_list(file, die, base, into);
 	if (!error)
 		error = die_low_pc(file, die, &present, &start, &end);
-	return error || !present ? error : die_ranges_add(into, start, end);
+	return error || !present ? error : die_ranges_add(file, into, start, end);
 }

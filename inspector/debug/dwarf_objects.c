@@ -54,8 +54,8 @@ static struct error *choice_look(void *context, struct Dwarf_Die_s **type)
 	error = object_struct_is_head(choice->base, object.type, &is_head);
 	if (!error)
 		error = object_struct_is_type(choice->base, object.type, &is_type);
-	// A variable that points to a type says nothing, unless the object is one.
-	if (error || is_head || (is_type && object.bytes < choice->size_bytes))
+	// A variable that points to a type says nothing, unless the object is exactly one.
+	if (error || is_head || (is_type && object.bytes != choice->size_bytes))
 		return error;
 	// Of several as near the outermost: what is inlined may be about other objects.
 	if (choice->best.type && distance(object.bytes, choice->size_bytes) >=

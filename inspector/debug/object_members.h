@@ -35,7 +35,8 @@ struct object_members {
  * @a function_at works on: of those its parameters and variables point to, the one whose size is
  * nearest to @a size_bytes (tp_basicsize; 0: unknown), and that is larger than @a base itself and
  * not much larger than @a size_bytes. Where it is smaller, it is a part of the object, most often
- * its beginning (what a traverse of subclasses knows): compare `struct_bytes`. *@a present false when there is
+ * its beginning (what a traverse of subclasses knows): compare `struct_bytes`. What types are
+ * (PyTypeObject, and what begins with it) must have exactly that size. *@a present false when there is
  * none, no such function, or no debug information for the module (whose lack is no error here).
  */
 MUST_USE struct error *object_members_of_function(struct module *module, addr_t function_at,

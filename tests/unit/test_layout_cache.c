@@ -119,6 +119,26 @@ static void saves(struct layout_source *cache)
 		fail_msg("%s", error->message);
 }
 
+static void objects_are_answered(struct layout_source *cache)
+{
+	const struct layout_object object = {0x1a2b3c, NULL, "PyObject", 24};
+	const struct layout_object nosuch = {.name = "nosuch", .base = "PyObject"};
+	const struct object_members *members = NULL;
+	bool present = false;
+
+	assert_null(layout_object(cache, &object, &present, &members));
+	assert_true(present);
+	assert_string_equal(members->struct_name, "thing");
+	assert_true(members->struct_bytes == 4294967296U);
+	assert_int_equal(members->count, 2);
+	assert_string_equal(members->list[0].name, "first");
+	assert_int_equal(members->list[1].offset_bytes, 24);
+	assert_int_equal(members->list[1].count, 0);
+	assert_string_equal(members->list[1].name, "rest[0].more");
+	assert_null(layout_object(cache, &nosuch, &present, &members));
+	assert_false(present);
+}
+
 /** Asks every kind of question, present and absent, and checks the answers. */
 static void answers_everything(struct layout_source *cache)
 {
@@ -152,9 +172,10 @@ static void answers_everything(struct layout_source *cache)
 	assert_int_equal(variable.address, 0x5000);
 	assert_null(layout_variable(cache, "interp_head", NULL, &present, &variable));
 	assert_false(present);
+	objects_are_answered(cache);
 }
 
-enum { QUESTIONS = 7 };
+enum { QUESTIONS = 9 };
 
 static struct scratch *scratch;
 
