@@ -17,6 +17,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "debug/object_members.h"
 #include "support/scratch.h"
 
 static const char build_id[] = "0123456789abcdef0123456789abcdef01234567";
