@@ -3,9 +3,9 @@
 #define DEBUG_DWARF_OBJECTS_H
 
 /*
- * The structs of objects from DWARF (debug/object_members.h tells what is asked): from a function's
- * address to its entry (code_index), to the types of its variables (function_scope), to the one that
- * fits and its members (object_struct). dwarf_types.c's own.
+ * The structs of objects from DWARF (debug/object_members.h tells what is asked): from the address
+ * of a function to its entry (code_index), to the types of its variables (function_scope), to the
+ * one that fits and its members (object_struct). dwarf_types.c's own.
  */
 
 #include "debug/code_index.h"

@@ -3,8 +3,8 @@
 #define DEBUG_FUNCTION_SCOPE_H
 
 /*
- * The parameters and local variables of one function, of its blocks and of what was inlined into it.
- * A function that was compiled apart from its definition (LTO, clones like .part, .isra and
+ * The parameters and local variables of one function, of its blocks and of what was inlined into
+ * it. A function that was compiled apart from its definition (LTO, clones like .part, .isra and
  * .constprop) refers to the latter, which is searched as well: either may lack what the other has.
  *
  * What was inlined from another source file is left out: helpers of a type stand beside its other

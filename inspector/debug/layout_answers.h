@@ -15,8 +15,9 @@
  *	object struct.PyCodeObject.PyObject.0 absent
  *	checksum 0123456789abcdef
  *
- * Lines of objects are debug/object_answers.h's. A member's numbers are those of struct layout_member in its order, a variable's likewise. The
- * checksum (FNV-1a, 64 bits) is over all that stands before it. Where a text is kept is
+ * Lines of objects are debug/object_answers.h's. A member's numbers are those of struct
+ * layout_member in its order, a variable's likewise. The checksum (FNV-1a, 64 bits) is over all
+ * that stands before it. Where a text is kept is
  * layout_cache.c's business.
  */
 

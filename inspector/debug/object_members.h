@@ -4,9 +4,9 @@
 
 /*
  * The struct that only a function knows: what a type's tp_dealloc or tp_traverse calls its object.
- * The function's parameters and local variables (those of what was inlined into it, too) point to it;
- * its members that point to something beginning with a given struct (PyObject) are where an object
- * keeps others. Nothing here says whether it owns them.
+ * The function's parameters and local variables (those of what was inlined into it from the same
+ * source file, too) point to it; its members that point to something beginning with a given struct
+ * (PyObject) are where an object keeps others. Nothing here says whether it owns them.
  *
  * Answers are saved with the module's layout (by build-id), so that the next start reads no DWARF.
  */
@@ -36,8 +36,8 @@ struct object_members {
  * nearest to @a size_bytes (tp_basicsize; 0: unknown), and that is larger than @a base itself and
  * not much larger than @a size_bytes. Where it is smaller, it is a part of the object, most often
  * its beginning (what a traverse of subclasses knows): compare `struct_bytes`. What types are
- * (PyTypeObject, and what begins with it) must have exactly that size. *@a present false when there is
- * none, no such function, or no debug information for the module (whose lack is no error here).
+ * (PyTypeObject, and what begins with it) must have exactly that size. *@a present false when there
+ * is none, no such function, or no debug information for the module (whose lack is no error here).
  */
 MUST_USE struct error *object_members_of_function(struct module *module, addr_t function_at,
 						  const char *base, uint64_t size_bytes,

@@ -25,7 +25,7 @@ void object_struct_cleanup(struct object_struct *object)
 	die_free(object->type);
 }
 
-/** The first entry from *@a die on, itself or a sibling, that is a member; NULL when there is none. */
+/** Moves *@a die on to the first member among itself and its siblings; NULL when there is none. */
 static struct error *to_member(const struct die_file *file, struct Dwarf_Die_s **die)
 {
 	while (*die) {
