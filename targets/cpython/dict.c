@@ -172,6 +172,18 @@ uint64_t py_dict_keys_bytes(const struct py_layout *layout, struct mem_window *w
 	       dict_usable_fraction(keys.slot_count) * dict_entry_bytes(layout, &keys);
 }
 
+void py_dict_keys_rest(const struct py_layout *layout, struct mem_window *window, addr_t keys_at,
+		       addr_t *ret_start, addr_t *ret_end)
+{
+	struct py_dict_cursor cursor;
+
+	py_dict_begin_keys(layout, window, keys_at, &cursor);
+	*ret_start = cursor.entry_at + cursor.left * cursor.stride;
+	*ret_end = keys_at + py_dict_keys_bytes(layout, window, keys_at);
+	if (!cursor.entry_at || *ret_end < *ret_start)
+		*ret_end = *ret_start;
+}
+
 bool py_dict_owned_bytes(const struct py_layout *layout, struct mem_window *window, addr_t dict_at,
 			 const void *dict, uint64_t *ret)
 {

@@ -55,6 +55,10 @@ addr_t py_dict_find(const struct py_layout *layout, struct mem_window *window, a
 bool py_dict_owned_bytes(const struct py_layout *layout, struct mem_window *window, addr_t dict_at,
 			 const void *dict, uint64_t *ret);
 
+/** The part of the key table at @a keys_at behind the entries in use, where anything may stand. */
+void py_dict_keys_rest(const struct py_layout *layout, struct mem_window *window, addr_t keys_at,
+		       addr_t *ret_start, addr_t *ret_end);
+
 /** Bytes of the key table at @a keys_at, as _PyDict_KeysSize() has it; 0 when unreadable. */
 uint64_t py_dict_keys_bytes(const struct py_layout *layout, struct mem_window *window,
 			    addr_t keys_at);

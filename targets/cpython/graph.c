@@ -128,8 +128,7 @@ static struct error *graph_frames(struct py_pass *pass, struct mem_window *windo
 {
 	const struct py_frames_visitor visitor = {.context = pass, .value = graph_frame_value};
 	struct py_frames_tally tally = {0};
-	struct error *error =
-		py_frames_visit(pass->layout, window, interpreters, &visitor, &tally);
+	struct error *error = py_frames_visit(pass->layout, window, interpreters, &visitor, &tally);
 
 	if (error || !tally.truncated)
 		return error;

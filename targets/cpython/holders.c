@@ -46,6 +46,10 @@ struct holders {
 	/** Where objects lie that are no part of a heap, sorted: their words are no variables. */
 	struct range *statics;
 	size_t static_count;
+	/** The unused ends of the threads' stacks of functions. */
+	struct range *dead;
+	size_t dead_count;
+	size_t dead_capacity;
 	struct heap_root *roots;
 	size_t root_count;
 	size_t root_capacity;
@@ -65,6 +69,7 @@ static void holders_deinit(struct holders *holders)
 	free(holders->explained);
 	free(holders->weak);
 	free(holders->statics);
+	free(holders->dead);
 	py_words_destroy(holders->words);
 	py_memory_deinit(&holders->memory);
 	mem_window_destroy(holders->window);
@@ -229,13 +234,62 @@ static void holders_found(void *context, addr_t word_at, uint32_t number)
 	holders_add_root(holders, number, holders->kind, name);
 }
 
+static struct error *holders_find_dead(struct holders *holders)
+{
+	const struct py_layout *layout = holders->layout;
+	const struct py_interpreters *interpreters = &holders->memory.interpreters;
+	struct mem_window *window = holders->window;
+	struct error *error = NULL;
+
+	if (!layout->f.tstate_datastack_top.present)
+		return NULL;
+	for (size_t i = 0; i < interpreters->count; i++) {
+		addr_t at = mem_window_word(
+			window, interpreters->at[i] + layout->f.interp_tstate_head.offset, 0);
+		for (int seen = 0; !error && at && seen < PY_THREADS_MAX; seen++) {
+			struct range dead = {
+				mem_window_word(window, at + layout->f.tstate_datastack_top.offset,
+						0),
+				mem_window_word(window,
+						at + layout->f.tstate_datastack_limit.offset, 0),
+			};
+			error = array_reserve(&holders->dead, &holders->dead_capacity,
+					      holders->dead_count + 1, sizeof(dead));
+			if (!error && dead.start < dead.end)
+				holders->dead[holders->dead_count++] = dead;
+			at = mem_window_word(window, at + layout->f.tstate_next.offset, 0);
+		}
+	}
+	return error;
+}
+
+// The first living byte from @a at on, and where the next dead ones begin.
+static addr_t holders_skip_dead(const struct holders *holders, addr_t at, addr_t *end)
+{
+	for (size_t i = 0; i < holders->dead_count; i++) {
+		const struct range *dead = &holders->dead[i];
+		if (at >= dead->start && at < dead->end)
+			at = dead->end;
+		else if (dead->start > at && dead->start < *end)
+			*end = dead->start;
+	}
+	return at;
+}
+
 // Counts the words of [@a start, @a end), as far as it can be read.
 static struct error *holders_count_range(struct holders *holders, addr_t start, addr_t end)
 {
 	// Page by page, so that one that cannot be read hides no other.
 	for (addr_t at = start, next; at < end; at = next) {
 		next = (at | (PIECE_BYTES - 1)) + 1;
-		size_t bytes = (size_t)((next < end ? next : end) - at);
+		if (next > end)
+			next = end;
+		at = holders_skip_dead(holders, at, &next);
+		if (at >= next) {
+			next = at;
+			continue;
+		}
+		size_t bytes = (size_t)(next - at);
 		const void *piece = mem_window_at(holders->window, at, bytes);
 		struct error *error = interrupt_check();
 		if (error)
@@ -295,7 +349,8 @@ static struct error *holders_count_mapping(struct holders *holders, const struct
 		}
 		for (size_t i = 0; i < memory->regions.count; i++) {
 			const struct malloc_region *region = &memory->regions.list[i];
-			if (region->kind == MALLOC_REGION_HEAP && region->end > at && region->start < end) {
+			if (region->kind == MALLOC_REGION_HEAP && region->end > at &&
+			    region->start < end) {
 				end = region->start;
 				skip_to = region->end;
 			}
@@ -449,7 +504,9 @@ struct error *py_holders_annotate(const struct py_layout *layout, struct module_
 	if (error)
 		return error;
 	holders_count_weak(&holders);
-	error = holders_count_variables(&holders);
+	error = holders_find_dead(&holders);
+	if (!error)
+		error = holders_count_variables(&holders);
 	if (!error)
 		error = holders_count_stacks(&holders);
 	if (!error)

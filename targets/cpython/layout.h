@@ -166,6 +166,9 @@ struct py_field {
 	X(tstate_next, true, "_ts:next") \
 	X(tstate_thread_id, true, "_ts:thread_id") \
 	X(tstate_native_thread_id, false, "_ts:native_thread_id") \
+	/* From 3.11: running functions have their values on a stack of the thread's. */ \
+	X(tstate_datastack_top, false, "_ts:datastack_top") \
+	X(tstate_datastack_limit, false, "_ts:datastack_limit") \
 	X(gil_last_holder, false, "_gil_runtime_state:last_holder") \
 	X(gil_locked, false, "_gil_runtime_state:locked") \
 	/* describe */ \

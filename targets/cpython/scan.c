@@ -274,28 +274,11 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 	return true;
 }
 
-// A long block comes with its beginning alone; the rest is read where it lies.
-static void scan_count_words(struct py_scan *scan, const unsigned char *data, size_t data_bytes,
-			     addr_t at, size_t bytes)
-{
-	unsigned char piece[MEM_WINDOW_PAGE_BYTES];
-
-	if (bytes <= data_bytes) {
-		py_words_count(scan->words, data, bytes, at, NULL, NULL);
-		return;
-	}
-	for (size_t done = 0; done < bytes; done += sizeof(piece)) {
-		size_t count = bytes - done < sizeof(piece) ? bytes - done : sizeof(piece);
-		if (mem_window_read(scan->window, at + done, piece, count))
-			py_words_count(scan->words, piece, count, at + done, NULL, NULL);
-	}
-}
-
 void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_bytes, addr_t at,
 		   size_t bytes, bool looks_freed)
 {
 	if (scan->mode == PY_SCAN_COUNT_WORDS) {
-		scan_count_words(scan, data, data_bytes, at, bytes);
+		py_scan_count_words(scan, data, data_bytes, at, bytes);
 		return;
 	}
 	if (data_bytes < DEBUG_HEADER_BYTES || scan->error)

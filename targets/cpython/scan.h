@@ -99,6 +99,11 @@ void py_scan_destroy(struct py_scan *scan);
 void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_bytes, addr_t at,
 		   size_t bytes, bool looks_freed);
 
+/** While counting words (PY_SCAN_COUNT_WORDS): those of the block, as far as anything in it lives. @a data
+ *  may be NULL with @a data_bytes 0; then the bytes are read. */
+void py_scan_count_words(struct py_scan *scan, const unsigned char *data, size_t data_bytes,
+			 addr_t at, size_t bytes);
+
 /** An object known to be one, without anything before it (Python 2's int and float). */
 void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
 			  const unsigned char *object, addr_t at);

@@ -59,8 +59,8 @@ void py_words_destroy(struct py_words *words)
 	free(words);
 }
 
-void py_words_count(struct py_words *words, const void *data, size_t bytes, addr_t at,
-		    py_words_found *found, void *context)
+static void words_add(struct py_words *words, const void *data, size_t bytes, addr_t at,
+		      uint64_t delta, py_words_found *found, void *context)
 {
 	const unsigned char *begin = data;
 
@@ -74,13 +74,27 @@ void py_words_count(struct py_words *words, const void *data, size_t bytes, addr
 		if (!(words->filter[bit / 64] >> bit % 64 & 1) ||
 		    !addr_map_get(&words->by_address, word, &number))
 			continue;
-		atomic_fetch_add_explicit(&words->totals[number], 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&words->totals[number], delta, memory_order_relaxed);
 		if (found)
 			found(context, at + offset, number);
 	}
 }
 
+void py_words_count(struct py_words *words, const void *data, size_t bytes, addr_t at,
+		    py_words_found *found, void *context)
+{
+	words_add(words, data, bytes, at, 1, found, context);
+}
+
+void py_words_discount(struct py_words *words, const void *data, size_t bytes)
+{
+	words_add(words, data, bytes, 0, (uint64_t)-1, NULL, NULL);
+}
+
 uint64_t py_words_total(const struct py_words *words, size_t number)
 {
-	return atomic_load_explicit(&words->totals[number], memory_order_relaxed);
+	// More may have been taken back than was there, where an object's words made no sense.
+	int64_t total = (int64_t)atomic_load_explicit(&words->totals[number], memory_order_relaxed);
+
+	return total > 0 ? (uint64_t)total : 0;
 }

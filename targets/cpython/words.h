@@ -31,6 +31,9 @@ void py_words_destroy(struct py_words *words);
 void py_words_count(struct py_words *words, const void *data, size_t bytes, addr_t at,
 		    py_words_found *found, void *context);
 
+/** Takes back what was counted, or will be, of bytes that hold nothing any more. */
+void py_words_discount(struct py_words *words, const void *data, size_t bytes);
+
 /** So far, of object @a number. */
 uint64_t py_words_total(const struct py_words *words, size_t number);
 
