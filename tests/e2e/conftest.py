@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support import interpreters
+from support import extension as extensions, interpreters
 from support.target import Target
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -101,3 +101,18 @@ def start():
     yield start_target
     for target in started:
         target.stop()
+
+
+@pytest.fixture(scope="session")
+def extension(tmp_path_factory):
+    """extension(interpreter, "leaky") -> the folder with programs/leaky.c compiled for it."""
+    folder = str(tmp_path_factory.mktemp("extensions"))
+
+    def build(interpreter, name, **options):
+        home = extensions.build(interpreter, name, folder, **options)
+        if home is None:
+            if interpreters.all_required():
+                pytest.fail("no headers of %s" % interpreter.name, pytrace=False)
+            pytest.skip("no headers of %s" % interpreter.name)
+        return home
+    return build

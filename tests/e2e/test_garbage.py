@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The collector run dry: what `garbage` says is what gc.collect() then does in the same process."""
+
+import collections
+
+import pytest
+
+from support.target import Target
+
+SCENARIOS_MIN = 95
+
+
+def by_type(rows):
+    return {row["name"]: row["count"] for row in rows}
+
+
+class Seen:
+    """One scenario: what was predicted, and what came."""
+
+    def __init__(self, target, leakinspect, name):
+        self.garbage_before = target.ask_json("make " + name)
+        self.report = leakinspect("garbage", target.pid)
+        self.found, self.garbage = target.ask_json("collect")
+        target.ask("clean")
+        # Once more, with everything saved, as types are not told otherwise.
+        target.ask("make " + name)
+        self.report_saved = leakinspect("garbage", target.pid)
+        _, self.saved = target.ask_json("collect types")
+        target.ask("clean")
+
+
+@pytest.fixture(scope="module")
+def scenarios(leakinspect, extension):
+    """scenarios(interpreter) -> {name: Seen}; run once for each interpreter."""
+    done = {}
+
+    def look(interpreter):
+        if interpreter.name not in done:
+            done.clear()
+            target = Target("collection.py", interpreter, [extension(interpreter, "leaky")])
+            try:
+                assert target.ready == "leaky"
+                names = target.ask_json("scenarios")
+                seen = {name: Seen(target, leakinspect, name) for name in names}
+                # All of it left nothing behind.
+                assert target.ask_json("collect") == [0, {}]
+            finally:
+                target.stop()
+            done[interpreter.name] = seen
+        return done[interpreter.name]
+    return look
+
+
+def test_there_are_scenarios_enough(interpreter, scenarios):
+    seen = scenarios(interpreter)
+    assert len(seen) >= SCENARIOS_MIN
+    assert seen["nothing"].found == 0
+    # Most of them make something that is found.
+    assert sum(1 for one in seen.values() if one.found) > 65
+
+
+def test_the_number_that_a_collection_returns_is_predicted(interpreter, scenarios):
+    wrong = {name: {"predicted": one.report["unreachable"] + one.report["uncollectable"],
+                    "returned": one.found, "by type": by_type(one.report["by_type"])}
+             for name, one in scenarios(interpreter).items()
+             if one.report["unreachable"] + one.report["uncollectable"] != one.found}
+    assert wrong == {}
+
+
+def test_what_is_in_gc_garbage_is_told(interpreter, scenarios):
+    wrong = {name: (one.report["garbage"], by_type(one.report["garbage_by_type"]),
+                    one.garbage_before)
+             for name, one in scenarios(interpreter).items()
+             if by_type(one.report["garbage_by_type"]) != one.garbage_before
+             or one.report["garbage"] != sum(one.garbage_before.values())}
+    assert wrong == {}
+
+
+def test_what_will_be_in_gc_garbage_is_predicted(interpreter, scenarios):
+    wrong = {}
+    for name, one in scenarios(interpreter).items():
+        expected = collections.Counter(by_type(one.report["garbage_by_type"]))
+        expected.update(by_type(one.report["to_garbage_by_type"]))
+        if expected != one.garbage:
+            wrong[name] = {"predicted": dict(expected), "came": one.garbage}
+    assert wrong == {}
+
+
+# Where finalizers free, bring back or leave something, what is saved is what is left after them.
+FINALIZERS_DECIDE = ("finalizers_that_", "a_generator_", "an_async_generator", "a_coroutine_",
+                     "garbage_that_is_full", "a_task_that_waits", "what_only_garbage_reaches")
+
+
+def test_the_types_of_what_is_unreachable_are_told(interpreter, scenarios):
+    wrong = {}
+    for name, one in scenarios(interpreter).items():
+        if name.startswith(FINALIZERS_DECIDE):
+            continue
+        saved = collections.Counter(one.saved)
+        saved.subtract(by_type(one.report_saved["garbage_by_type"]))
+        saved = {kind: count for kind, count in saved.items() if count}
+        told = by_type(one.report_saved["by_type"])
+        if told != saved:
+            wrong[name] = {"told": told, "saved": saved}
+    assert wrong == {}
