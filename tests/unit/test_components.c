@@ -226,6 +226,29 @@ static void a_ring_in_no_order_is_one_component(void **state)
 	assert_int_equal(found.first[1], COUNT);
 }
 
+/** Sweeps reach both from the first and must not take them for one. */
+static void of_two_large_rings_one_leads_to_the_other(void **state)
+{
+	enum { COUNT = 2000 };
+	_cleanup_text_ struct text text = {0};
+	_cleanup_heap_ struct heap *heap = NULL;
+	_cleanup_components_ struct components found = {0};
+
+	for (unsigned i = 0; i < 2 * COUNT; i++) {
+		unsigned next = i % COUNT + 1 < COUNT ? i + 1 : i + 1 - COUNT;
+
+		assert_null(text_appendf(&text, "object %#x a\nedge %#x %#x\n", 0x10000 + 16 * i,
+					 0x10000 + 16 * i, 0x10000 + 16 * next));
+	}
+	assert_null(text_appendf(&text, "edge %#x %#x\n", 0x10000, 0x10000 + 16 * (COUNT + 7)));
+	heap = graph_parse(text.chars);
+	find(heap, GC_ONLY, NULL, &found);
+	assert_int_equal(found.count, 2);
+	assert_int_equal(found.first[1], COUNT);
+	assert_int_equal(found.first[2], 2 * COUNT);
+	assert_in_order(heap, &found);
+}
+
 static void *find_in_lists(void *result)
 {
 	enum { COUNT = 10000000 };
@@ -265,6 +288,7 @@ int main(void)
 		cmocka_unit_test(any_small_graph_has_the_components_of_the_definition),
 		cmocka_unit_test(any_larger_graph_has_the_components_of_the_definition),
 		cmocka_unit_test(a_ring_in_no_order_is_one_component),
+		cmocka_unit_test(of_two_large_rings_one_leads_to_the_other),
 		cmocka_unit_test(a_list_of_ten_million_needs_no_stack),
 	};
 
