@@ -61,6 +61,13 @@ static struct error *main_describe(struct inspected *inspected, uint32_t object,
 	return session_graph_describe(own->session, own->graph, object, chars_max, into);
 }
 
+static struct error *main_annotate(struct inspected *inspected)
+{
+	struct main_inspected *own = (struct main_inspected *)inspected;
+
+	return session_graph_annotate(own->session, own->graph);
+}
+
 static void main_forget(struct inspected *inspected)
 {
 	struct main_inspected *own = (struct main_inspected *)inspected;
@@ -81,6 +88,7 @@ static const struct inspected_ops main_inspected_ops = {
 	.facts = main_facts,
 	.graph = main_graph,
 	.describe = main_describe,
+	.annotate = main_annotate,
 	.forget = main_forget,
 	.head = main_head,
 };

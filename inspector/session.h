@@ -67,6 +67,10 @@ struct heap *session_graph_heap(struct session_graph *graph);
 /** When the process stood still for it (base/clock.h). */
 uint64_t session_graph_taken_ns(const struct session_graph *graph);
 
+/** Finds what in C code holds objects, leaks and generations (target_ops.annotate()); once. */
+MUST_USE struct error *session_graph_annotate(struct session *session,
+					      struct session_graph *graph);
+
 /** Appends what repr() might say of object @a object of the heap, at most @a chars_max
  *  characters. */
 MUST_USE struct error *session_graph_describe(struct session *session, struct session_graph *graph,

@@ -45,19 +45,28 @@ struct graph_stop {
 	struct heap_sink *builder;
 };
 
-// Leaves out what the heap has left out, so that the nth label is that of the nth reference.
-static void labels_keep_known(struct graph_labels *labels)
+/*
+ * By target, and by which of those to the same target: the adapter may find an object's references in
+ * another order the second time (plan.h learns), and tells those that lead to no object, too.
+ */
+static const char *labels_find(const struct graph_labels *labels, uint32_t from, uint32_t number)
 {
-	struct target_references *references = &labels->references;
-	size_t kept = 0;
+	const struct heap *heap = labels->graph->heap;
+	const heap_edge *edges = heap_edges(heap, from);
+	uint32_t target = heap_edge_target(edges[number]);
+	const struct target_references *references = &labels->references;
+	addr_t at = heap->at[target];
+	size_t before = 0;
 
-	for (size_t i = 0; i < references->count; i++) {
-		if (heap_find(labels->graph->heap, references->list[i].to) == HEAP_NO_OBJECT)
-			free(references->list[i].label);
-		else
-			references->list[kept++] = references->list[i];
-	}
-	references->count = kept;
+	// Mostly they are where they were.
+	if (number < references->count && references->list[number].to == at)
+		return references->list[number].label;
+	for (uint32_t i = 0; i < number; i++)
+		before += heap_edge_target(edges[i]) == target;
+	for (size_t i = 0; i < references->count; i++)
+		if (references->list[i].to == at && before-- == 0)
+			return references->list[i].label;
+	return NULL;
 }
 
 static struct error *labels_label(struct heap_labels *base, uint32_t from, uint32_t number,
@@ -74,12 +83,9 @@ static struct error *labels_label(struct heap_labels *base, uint32_t from, uint3
 			target, &graph->moment, graph->heap->at[from], &labels->references);
 		if (error)
 			return error;
-		labels_keep_known(labels);
 		labels->object = from;
 	}
-	if (number >= labels->references.count)
-		return NULL;
-	const char *label = labels->references.list[number].label;
+	const char *label = labels_find(labels, from, number);
 	return label ? text_append(into, label, strlen(label)) : NULL;
 }
 
@@ -228,6 +234,7 @@ void session_graph_destroy(struct session_graph *graph)
 {
 	if (!graph)
 		return;
+	graph->session->target->ops->forget(graph->session->target);
 	heap_destroy(graph->heap);
 	mem_source_destroy(graph->mirror);
 	stacks_deinit(&graph->stacks);
@@ -242,6 +249,14 @@ struct heap *session_graph_heap(struct session_graph *graph)
 uint64_t session_graph_taken_ns(const struct session_graph *graph)
 {
 	return graph->taken_ns;
+}
+
+struct error *session_graph_annotate(struct session *session, struct session_graph *graph)
+{
+	if (graph->heap->is_annotated)
+		return NULL;
+	return session->target->ops->annotate(session->target, &graph->moment, graph->heap,
+					      session->options.threads);
 }
 
 struct error *session_graph_describe(struct session *session, struct session_graph *graph,

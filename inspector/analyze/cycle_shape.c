@@ -16,6 +16,8 @@ static const char LOCALS[] = "<locals>.";
 struct hop {
 	uint32_t object;
 	size_t begin;
+	/** Where the name of the reference begins. */
+	size_t middle;
 	size_t end;
 };
 
@@ -108,6 +110,7 @@ static struct error *add_step(const struct heap *heap, const struct cycle_path *
 		hops->list[hops->count++] =
 			(struct hop){.object = step->object, .begin = hops->words.length};
 		error = text_append(&hops->words, name, strlen(name));
+		hops->list[hops->count - 1].middle = hops->words.length;
 	}
 	if (!error)
 		error = heap_label(heap, step->object, step->edge, label);
@@ -140,15 +143,29 @@ static struct error *add_steps(const struct heap *heap, const struct cycle_path 
 	return NULL;
 }
 
-static int compare_hops(const struct hops *hops, const struct hop *left, const struct hop *right)
+static int compare_words(const char *left, size_t left_length, const char *right,
+			 size_t right_length)
 {
-	size_t left_length = left->end - left->begin;
-	size_t right_length = right->end - right->begin;
 	size_t shorter = left_length < right_length ? left_length : right_length;
-	const char *words = text_chars(&hops->words);
-	int order = memcmp(words + left->begin, words + right->begin, shorter);
+	int order = memcmp(left, right, shorter);
 
 	return order ? order : (left_length > right_length) - (left_length < right_length);
+}
+
+// By the references' names first: "child" before "parent", whatever the classes are called.
+static int compare_hops(const struct hops *hops, const struct hop *left, const struct hop *right)
+{
+	const char *words = text_chars(&hops->words);
+	bool left_named = left->end > left->middle, right_named = right->end > right->middle;
+	// Without a name last.
+	if (left_named != right_named)
+		return left_named ? -1 : 1;
+	int order = compare_words(words + left->middle, left->end - left->middle,
+				  words + right->middle, right->end - right->middle);
+
+	return order ? order
+		     : compare_words(words + left->begin, left->middle - left->begin,
+				     words + right->begin, right->middle - right->begin);
 }
 
 /** The order of the shapes that begin at hops @a left and @a right. */

@@ -7,8 +7,8 @@
  * collector sees, grouped by shape and by what will become of them. An attribute dict counts as part
  * of its object. The shape of a component is that of a shortest cycle in it through an object with a
  * finalizer (through any, where none has one): types and attribute names,
- * "Parent.child -> Child.parent", beginning with the object that has the finalizer, or else with the
- * name that sorts first.
+ * "Parent.child -> Child.parent", beginning with an object that has a finalizer, and among those with
+ * the reference whose name sorts first.
  */
 
 #include "analyze/garbage.h"

@@ -140,6 +140,31 @@ static struct error *text_feed(const struct parsed_heap *parsed, struct heap_sin
 	return error;
 }
 
+static int compare_leaks(const void *a, const void *b)
+{
+	const struct heap_leak *left = a, *right = b;
+
+	return (left->object > right->object) - (left->object < right->object);
+}
+
+static struct error *text_add_leaks(const struct parsed_heap *parsed, struct heap *heap)
+{
+	_cleanup_free_ struct heap_leak *leaks = calloc(parsed->leak_count, sizeof(*leaks));
+
+	if (!leaks)
+		return error_no_memory();
+	for (size_t i = 0; i < parsed->leak_count; i++) {
+		leaks[i].object = heap_find(heap, parsed->leaks[i].at);
+		leaks[i].count = parsed->leaks[i].count;
+		if (leaks[i].object == HEAP_NO_OBJECT)
+			return error_create(ERROR_FAILED,
+					    "a leak's object, 0x%" PRIx64 ", has no line",
+					    parsed->leaks[i].at);
+	}
+	qsort(leaks, parsed->leak_count, sizeof(*leaks), compare_leaks);
+	return heap_add_holders(heap, NULL, 0, leaks, parsed->leak_count);
+}
+
 static struct error *text_build(struct parsed_heap *parsed, struct heap_sink *sink,
 				struct heap **ret)
 {
@@ -155,6 +180,8 @@ static struct error *text_build(struct parsed_heap *parsed, struct heap_sink *si
 	error = heap_builder_finish(sink, &heap);
 	if (!error)
 		error = text_add_labels(parsed, heap);
+	if (!error && parsed->leak_count)
+		error = text_add_leaks(parsed, heap);
 	if (!error)
 		*ret = take_ptr(heap);
 	return error;

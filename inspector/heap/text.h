@@ -13,6 +13,7 @@
  *   edge 0x1000 0x2000 [gc|owned|guess|weak] [LABEL]
  *   root 0x1000 KIND [owns] [NAME]     KIND: module frame thread interpreter interned static-type
  *                                            garbage c-variable c-stack c-memory
+ *   leak 0x1000 [COUNT]                references that nobody can give back
  *   collector [disabled] [saveall] [garbage=0x3000]
  *
  * A TYPE is a name, or @ and the address of the type where two share a name; one that was not announced

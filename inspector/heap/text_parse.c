@@ -26,6 +26,7 @@ void parsed_heap_deinit(struct parsed_heap *parsed)
 	for (size_t i = 0; i < parsed->root_count; i++)
 		free(parsed->roots[i].name);
 	free(parsed->roots);
+	free(parsed->leaks);
 }
 
 static struct error *make_no_sense(const struct text_word *word)
@@ -270,6 +271,28 @@ static struct error *parse_edge(struct parsed_heap *parsed)
 	return NULL;
 }
 
+static struct error *parse_leak(struct parsed_heap *parsed)
+{
+	struct parsed_leak leak = {.count = 1};
+	uint64_t count = 1;
+	struct error *error = take_address(parsed, "the object's address", &leak.at);
+	struct text_word *word = error ? NULL : text_line_take(&parsed->line);
+
+	if (error)
+		return error;
+	if (word && (word->quoted || !text_number(word->chars, &count) || count > UINT32_MAX))
+		return make_no_sense(word);
+	word = text_line_take(&parsed->line);
+	if (word)
+		return make_no_sense(word);
+	leak.count = (uint32_t)count;
+	error = array_reserve(&parsed->leaks, &parsed->leaks_capacity, parsed->leak_count + 1,
+			      sizeof(*parsed->leaks));
+	if (!error)
+		parsed->leaks[parsed->leak_count++] = leak;
+	return error;
+}
+
 static struct error *parse_root(struct parsed_heap *parsed)
 {
 	struct parsed_root root = {0};
@@ -332,7 +355,7 @@ static struct error *parse_line(struct parsed_heap *parsed, const char *start)
 		struct error *(*parse)(struct parsed_heap *parsed);
 	} statements[] = {
 		{"type", parse_type}, {"object", parse_object},       {"edge", parse_edge},
-		{"root", parse_root}, {"collector", parse_collector},
+		{"root", parse_root}, {"collector", parse_collector}, {"leak", parse_leak},
 	};
 	struct error *error = text_line_split(&parsed->line, start);
 	if (error)

@@ -39,6 +39,11 @@ struct parsed_root {
 	char *name;
 };
 
+struct parsed_leak {
+	addr_t at;
+	uint32_t count;
+};
+
 /** Zero-initialised is empty. */
 struct parsed_heap {
 	struct text_line line;
@@ -54,6 +59,8 @@ struct parsed_heap {
 	size_t edge_count, edges_capacity;
 	struct parsed_root *roots;
 	size_t root_count, roots_capacity;
+	struct parsed_leak *leaks;
+	size_t leak_count, leaks_capacity;
 	struct heap_collector collector;
 };
 

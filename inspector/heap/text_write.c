@@ -183,6 +183,15 @@ static void write_roots(const struct writer *writer)
 	}
 }
 
+static void write_leaks(const struct writer *writer)
+{
+	const struct heap *heap = writer->heap;
+
+	for (size_t i = 0; i < heap->leak_count; i++)
+		fprintf(writer->out, "leak 0x%" PRIx64 " %" PRIu32 "\n",
+			heap->at[heap->leaks[i].object], heap->leaks[i].count);
+}
+
 static void write_collector(const struct writer *writer)
 {
 	const struct heap_collector *collector = &writer->heap->collector;
@@ -210,6 +219,7 @@ struct error *heap_text_write(const struct heap *heap, FILE *out)
 	if (error)
 		return error;
 	write_roots(&writer);
+	write_leaks(&writer);
 	write_collector(&writer);
 	if (fflush(out) != 0 || ferror(out))
 		return error_create_os(errno, "cannot write the heap");

@@ -71,6 +71,8 @@ static struct error *export_run(struct command_context *context)
 				    &output);
 	if (!error)
 		error = inspected_graph(context->inspected, &graph);
+	if (!error)
+		error = inspected_annotate(context->inspected);
 	if (error)
 		return error;
 	inspected_graph_head(context->inspected, "export", graph, &head);

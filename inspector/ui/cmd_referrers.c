@@ -84,6 +84,8 @@ static struct error *referrers_run(struct command_context *context)
 	struct error *error = inspected_graph(context->inspected, &graph);
 
 	if (!error)
+		error = inspected_annotate(context->inspected);
+	if (!error)
 		error = object_choice_make(graph->heap, context->arguments, all, &choice);
 	if (!error)
 		error = link_rows_begin(&rows, context, "referrers", graph, &choice);

@@ -97,6 +97,8 @@ static struct error *show_run(struct command_context *context)
 	struct error *error = inspected_graph(context->inspected, &graph);
 
 	if (!error)
+		error = inspected_annotate(context->inspected);
+	if (!error)
 		error = object_choice_make(graph->heap, context->arguments, false, &choice);
 	if (!error)
 		error = show_count(graph->heap, choice.ids[0], &numbers);

@@ -134,6 +134,11 @@ static struct error *console_describe(struct inspected *inspected, uint32_t obje
 	return inspected_describe(console->inner, object, chars_max, into);
 }
 
+static struct error *console_annotate(struct inspected *inspected)
+{
+	return inspected_annotate(((struct console *)inspected)->inner);
+}
+
 static void console_forget(struct inspected *inspected)
 {
 	inspected_forget(((struct console *)inspected)->inner);
@@ -153,6 +158,7 @@ static const struct inspected_ops console_inspected_ops = {
 	.facts = console_facts,
 	.graph = console_graph,
 	.describe = console_describe,
+	.annotate = console_annotate,
 	.forget = console_forget,
 	.head = console_head,
 };

@@ -54,6 +54,7 @@ struct inspected_ops {
 	struct error *(*graph)(struct inspected *inspected, const struct inspected_graph **ret);
 	struct error *(*describe)(struct inspected *inspected, uint32_t object, size_t chars_max,
 				  struct text *into);
+	struct error *(*annotate)(struct inspected *inspected);
 	void (*forget)(struct inspected *inspected);
 	void (*head)(const struct inspected *inspected, const char *verb,
 		     const struct session_look *look, const struct census *census,
@@ -95,6 +96,13 @@ MUST_USE static inline struct error *inspected_describe(struct inspected *inspec
 							struct text *into)
 {
 	return inspected->ops->describe(inspected, object, chars_max, into);
+}
+
+/** Adds to the graph what takes another look at the memory: what in C code holds objects, leaked
+ *  references, generations (heap_add_holders()). After inspected_graph() only; once does. */
+MUST_USE static inline struct error *inspected_annotate(struct inspected *inspected)
+{
+	return inspected->ops->annotate(inspected);
 }
 
 /** Drops the graph: the next one is of another moment. */

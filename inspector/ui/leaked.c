@@ -15,9 +15,8 @@
 /** The objects that were found. */
 struct leaked {
 	const struct heap *heap;
-	/** Of every object. */
-	int64_t *excess;
-	uint32_t *ids;
+	/** Leaks of the heap that were asked for. */
+	struct heap_leak *list;
 	size_t count;
 	size_t capacity;
 	struct type_sums sums;
@@ -25,15 +24,15 @@ struct leaked {
 
 static void leaked_deinit(struct leaked *leaked)
 {
-	free(leaked->excess);
-	free(leaked->ids);
+	free(leaked->list);
 	type_sums_deinit(&leaked->sums);
 }
 
 static int leaked_compare(const void *a, const void *b, void *closure)
 {
 	const struct heap *heap = closure;
-	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+	uint32_t left = ((const struct heap_leak *)a)->object;
+	uint32_t right = ((const struct heap_leak *)b)->object;
 	int order = strcmp(heap_type_name(heap, left), heap_type_name(heap, right));
 
 	if (order)
@@ -41,43 +40,33 @@ static int leaked_compare(const void *a, const void *b, void *closure)
 	return (heap->at[left] > heap->at[right]) - (heap->at[left] < heap->at[right]);
 }
 
-static struct error *leaked_add(struct leaked *leaked, uint32_t object)
+static struct error *leaked_add(struct leaked *leaked, const struct heap_leak *leak)
 {
 	const struct type_sum part = {
-		.name = heap_type_name(leaked->heap, object),
+		.name = heap_type_name(leaked->heap, leak->object),
 		.count = 1,
-		.excess = (uint64_t)leaked->excess[object],
-		.size_bytes = leaked->heap->size_bytes[object],
+		.excess = leak->count,
+		.size_bytes = leaked->heap->size_bytes[leak->object],
 	};
-	struct error *error = array_reserve(&leaked->ids, &leaked->capacity, leaked->count + 1,
-					    sizeof(*leaked->ids));
+	struct error *error = array_reserve(&leaked->list, &leaked->capacity, leaked->count + 1,
+					    sizeof(*leaked->list));
 
 	if (error)
 		return error;
-	leaked->ids[leaked->count++] = object;
+	leaked->list[leaked->count++] = *leak;
 	return type_sums_add(&leaked->sums, &part);
 }
 
-// What a root points to is held by something that was found. A static object is never given back,
-// whatever its count, and the program's data are not searched for references to it.
 static struct error *leaked_find(struct leaked *leaked, const char *pattern)
 {
 	const struct heap *heap = leaked->heap;
-	_cleanup_free_ uint8_t *held = calloc((size_t)heap->object_count + 1, 1);
-	struct error *error = heap_excess(heap, &leaked->excess);
+	struct error *error = NULL;
 
-	if (error)
-		return error;
-	if (!held)
-		return error_no_memory();
-	for (size_t i = 0; i < heap->root_count; i++)
-		held[heap->roots[i].object] = 1;
-	for (uint32_t i = 0; i < heap->object_count && !error; i++)
-		if (leaked->excess[i] > 0 && !held[i] && !(heap->flags[i] & HEAP_STATIC) &&
-		    type_pattern_matches(pattern, heap_type_name(heap, i)))
-			error = leaked_add(leaked, i);
+	for (size_t i = 0; i < heap->leak_count && !error; i++)
+		if (type_pattern_matches(pattern, heap_type_name(heap, heap->leaks[i].object)))
+			error = leaked_add(leaked, &heap->leaks[i]);
 	if (leaked->count)
-		qsort_r(leaked->ids, leaked->count, sizeof(*leaked->ids), leaked_compare,
+		qsort_r(leaked->list, leaked->count, sizeof(*leaked->list), leaked_compare,
 			(void *)heap);
 	type_sums_finish(&leaked->sums);
 	return error;
@@ -138,9 +127,10 @@ static struct error *leaked_report_types(struct report *report, const struct lea
 }
 
 static struct error *leaked_report_object(const struct command_context *context,
-					  const struct leaked *leaked, uint32_t object)
+					  const struct leaked *leaked, const struct heap_leak *leak)
 {
 	const struct heap *heap = leaked->heap;
+	uint32_t object = leak->object;
 	_cleanup_text_ struct text repr = {0};
 	struct error *error = interrupt_check();
 
@@ -152,7 +142,7 @@ static struct error *leaked_report_object(const struct command_context *context,
 		{.number = (int64_t)heap->at[object]},
 		{.text = heap_type_name(heap, object)},
 		{.number = heap->refcount[object]},
-		{.number = leaked->excess[object]},
+		{.number = leak->count},
 		{.number = (int64_t)heap->size_bytes[object]},
 		{.text = text_chars(&repr), .absent = !repr.length},
 	};
@@ -171,7 +161,7 @@ static struct error *leaked_report_objects(const struct command_context *context
 		report_table(context->report, "objects", columns, ARRAY_COUNT(columns));
 
 	for (size_t i = 0; i < leaked->count && i < limit && !error; i++)
-		error = leaked_report_object(context, leaked, leaked->ids[i]);
+		error = leaked_report_object(context, leaked, &leaked->list[i]);
 	if (!error)
 		error = leaked_report_rest(context->report, "object", leaked->count, limit);
 	if (!error && leaked->count)
@@ -188,6 +178,8 @@ struct error *leaked_report(const struct command_context *context, const char *v
 	struct report_head head;
 	struct error *error = inspected_graph(context->inspected, &graph);
 
+	if (!error)
+		error = inspected_annotate(context->inspected);
 	if (error)
 		return error;
 	leaked.heap = graph->heap;

@@ -123,6 +123,25 @@ static struct error *object_choice_unknown(const struct heap *heap, const char *
 			    text_chars(&near), names.count ? "?" : "");
 }
 
+// The one type that has objects and is called @word behind its module; NULL when there is no such, or more.
+static const char *object_choice_whole_name(const struct heap *heap, const char *word)
+{
+	const char *whole = NULL;
+
+	for (uint32_t i = 0; i < heap->type_count; i++) {
+		const char *name = heap->types[i].name;
+		const char *last = strrchr(name, '.');
+		if (!strcmp(name, word))
+			return name;
+		if (!last || strcmp(last + 1, word) != 0)
+			continue;
+		if (whole && strcmp(whole, name) != 0)
+			return NULL;
+		whole = name;
+	}
+	return whole;
+}
+
 static struct error *object_choice_add_type(const struct heap *heap, const char *word, bool all,
 					    uint8_t *taken, struct object_choice *choice)
 {
@@ -132,8 +151,9 @@ static struct error *object_choice_add_type(const struct heap *heap, const char 
 
 	if (!meant)
 		return error_no_memory();
-	for (uint32_t i = 0; i < heap->type_count; i++)
-		meant[i] = !strcmp(heap->types[i].name, word);
+	const char *name = object_choice_whole_name(heap, word);
+	for (uint32_t i = 0; name && i < heap->type_count; i++)
+		meant[i] = !strcmp(heap->types[i].name, name);
 	// By address: those of the heap first, as their ids are.
 	for (uint32_t i = 0; i < heap->object_count && !error; i++) {
 		if (!meant[heap->type[i]])

@@ -17,6 +17,7 @@ struct fake_inspected {
 	/** How often the graph was asked for, and dropped. */
 	unsigned graph_count;
 	unsigned forget_count;
+	size_t annotate_count;
 	/** The graph cannot be had. */
 	bool gone;
 	/** Objects at and above this address cannot be described; 0 is none of them. */

@@ -35,7 +35,8 @@ static const char shop[] = "type shop.Cart finalizer=del basic=48\n"
 			   "edge 0x2000 0x4000 guess\n"
 			   "edge 0x2100 0x3000 weak .seen\n"
 			   "root 0x1000 module owns shop\n"
-			   "root 0x3200 c-stack\n";
+			   "root 0x3200 c-stack\n"
+			   "leak 0x3000 2\nleak 0x3100 3\n";
 
 static int given_a_shop(void **state)
 {
@@ -235,11 +236,11 @@ static void an_object_that_is_not_there_is_told(void **state)
 {
 	assert_fails("show 0x1008", ERROR_FAILED, "there is no object at 0x1008");
 	assert_fails("refs 0xffffffffffffffff", ERROR_FAILED, "no object at");
-	assert_fails("refs Cart", ERROR_FAILED, "did you mean 'shop.Cart'?");
+	assert_fails("refs Crat", ERROR_FAILED, "did you mean 'shop.Cart'?");
 	assert_fails("refs shop.Crat", ERROR_FAILED, "did you mean 'shop.Cart'?");
 	assert_fails("refs nothing.like.it.here", ERROR_FAILED,
 		     "a type named 'nothing.like.it.her");
-	assert_fails("refs dict Cart", ERROR_FAILED, "did you mean");
+	assert_fails("refs dict Crat", ERROR_FAILED, "did you mean");
 	fake.gone = true;
 	assert_fails("show dict", ERROR_GONE, "ended");
 }

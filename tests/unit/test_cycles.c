@@ -243,9 +243,9 @@ static void cycles_of_one_shape_are_one_row(void **state)
 	assert_int_equal(cycles.rows[0].state, CYCLE_PENDING);
 	assert_int_equal(cycles.rows[0].count, 2);
 	assert_int_equal(cycles.rows[0].object_count, 4);
-	assert_string_equal(cycles.rows[0].shape, "C.p -> P.c");
+	assert_string_equal(cycles.rows[0].shape, "P.c -> C.p");
 	assert_int_equal(cycles.rows[1].state, CYCLE_REACHABLE);
-	assert_string_equal(cycles.rows[1].shape, "C.p -> P.c");
+	assert_string_equal(cycles.rows[1].shape, "P.c -> C.p");
 }
 
 static void of_equally_short_cycles_the_shape_that_sorts_first_counts(void **state)

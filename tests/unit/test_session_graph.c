@@ -145,10 +145,15 @@ static struct error *script_describe(struct target *target, const struct target_
 			    ticks_in(moment->source) == script.ticks, chars_max);
 }
 
+static void script_forget(struct target *target)
+{
+}
+
 static const struct target_ops script_ops = {
 	.name = "script",
 	.walk = script_walk,
 	.references = script_tell_references,
+	.forget = script_forget,
 	.describe = script_describe,
 	.is_calm = script_is_calm,
 };
