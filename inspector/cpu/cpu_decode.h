@@ -71,6 +71,11 @@ enum cpu_decoded cpu_decode(const uint8_t *bytes, size_t count, addr_t at, struc
 uint64_t cpu_decoder_take(struct cpu_decoder *decoder, size_t bytes);
 /** Reads ModRM and what follows it into the instruction. */
 void cpu_decoder_modrm(struct cpu_decoder *decoder);
+/** REX.W, .R, .X or .B (@a bit 3 to 0) as what it adds to the number of a register. */
+static inline uint8_t cpu_decoder_high(const struct cpu_decoder *decoder, unsigned int bit)
+{
+	return (uint8_t)((decoder->rex >> bit & 1) << 3);
+}
 bool cpu_decoder_is_memory(const struct cpu_decoder *decoder);
 /** 2, 4 or 8, as the prefixes say. */
 uint8_t cpu_decoder_size(const struct cpu_decoder *decoder);
@@ -82,6 +87,10 @@ void cpu_decoder_reg_rm(struct cpu_decoder *decoder, uint8_t size, uint8_t src_s
 /** The operand "rm" alone, as destination; with an immediate when @a immediate. */
 void cpu_decoder_rm(struct cpu_decoder *decoder, uint8_t size, bool immediate);
 
+/** A jump by the next @a bytes bytes. */
+cpu_run *cpu_decode_jump(struct cpu_decoder *decoder, size_t bytes, cpu_run *run);
+/** Opcodes of one byte. NULL: unknown. */
+cpu_run *cpu_decode_one_byte(struct cpu_decoder *decoder);
 /** Opcodes 0f .. that are not vectors', 0f 38 and 0f 3a likewise, and BMI. NULL: not one of them. */
 cpu_run *cpu_decode_0f(struct cpu_decoder *decoder);
 cpu_run *cpu_decode_bmi(struct cpu_decoder *decoder);

@@ -44,7 +44,7 @@ static cpu_run *decode_shift_double(struct cpu_decoder *decoder)
 	return cpu_run_shift_double;
 }
 
-// Fences, and the one that stores the control word of SSE.
+// Fences, the one that stores the control word of SSE, fxsave, fxrstor, xsave, xrstor.
 static cpu_run *decode_group_15(struct cpu_decoder *decoder)
 {
 	cpu_decoder_modrm(decoder);
@@ -52,12 +52,26 @@ static cpu_run *decode_group_15(struct cpu_decoder *decoder)
 		return NULL;
 	if (!cpu_decoder_is_memory(decoder))
 		return (decoder->reg & 7) >= 5 ? cpu_run_nop : NULL;
-	return (decoder->reg & 7) == 3 ? cpu_run_stmxcsr : NULL;
+	switch (decoder->reg & 7) {
+	case 0:
+	case 4:
+		return cpu_run_save_vectors;
+	case 1:
+	case 5:
+		return cpu_run_restore_vectors;
+	case 3:
+		return cpu_run_stmxcsr;
+	default:
+		return NULL;
+	}
 }
 
-static cpu_run *decode_cmpxchg_pair(struct cpu_decoder *decoder)
+// cmpxchg8b, cmpxchg16b, xsavec.
+static cpu_run *decode_group_9(struct cpu_decoder *decoder)
 {
 	cpu_decoder_modrm(decoder);
+	if ((decoder->reg & 7) == 4 && cpu_decoder_is_memory(decoder))
+		return cpu_run_save_vectors;
 	decoder->insn->size = decoder->rex & 8 ? 8 : 4;
 	return (decoder->reg & 7) == 1 && cpu_decoder_is_memory(decoder) ? cpu_run_cmpxchg_pair
 									 : NULL;
@@ -177,7 +191,7 @@ cpu_run *cpu_decode_0f(struct cpu_decoder *decoder)
 		decode_rm_reg(decoder, size, NULL);
 		return cpu_decoder_is_memory(decoder) ? cpu_alu_run(CPU_MOV, size, CPU_MR) : NULL;
 	case 0xc7:
-		return decode_cmpxchg_pair(decoder);
+		return decode_group_9(decoder);
 	default:
 		return NULL;
 	}

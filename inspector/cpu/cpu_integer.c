@@ -349,3 +349,25 @@ void cpu_run_stmxcsr(struct cpu *cpu, const struct cpu_insn *insn)
 {
 	cpu_store(cpu, cpu_address(cpu, insn), 0x1f80, 4);
 }
+
+void cpu_run_fnstcw(struct cpu *cpu, const struct cpu_insn *insn)
+{
+	cpu_store(cpu, cpu_address(cpu, insn), 0x37f, 2);
+}
+
+// The dynamic linker saves all registers around looking up a function, and restores them; nobody looks
+// at what is between. So the layout is our own: 512 bytes, which every one of these areas has.
+void cpu_run_save_vectors(struct cpu *cpu, const struct cpu_insn *insn)
+{
+	addr_t at = cpu_address(cpu, insn);
+
+	cpu_store_slow(cpu, at, cpu->vectors, sizeof(cpu->vectors));
+}
+
+void cpu_run_restore_vectors(struct cpu *cpu, const struct cpu_insn *insn)
+{
+	addr_t at = cpu_address(cpu, insn);
+
+	if (!cpu->stopped && !cpu_memory_read(&cpu->memory, at, cpu->vectors, sizeof(cpu->vectors)))
+		cpu_stop_fault(cpu);
+}

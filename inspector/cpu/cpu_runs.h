@@ -35,7 +35,8 @@ cpu_run cpu_run_inc, cpu_run_dec, cpu_run_not, cpu_run_neg;
 cpu_run cpu_run_cmov, cpu_run_setcc, cpu_run_sign_a, cpu_run_sign_d;
 /** imul with two or three (`imm`) operands: `extra` says three. */
 cpu_run cpu_run_imul, cpu_run_mul_wide, cpu_run_imul_wide, cpu_run_div, cpu_run_idiv;
-cpu_run cpu_run_flag, cpu_run_lahf, cpu_run_sahf, cpu_run_nop, cpu_run_stmxcsr;
+cpu_run cpu_run_flag, cpu_run_lahf, cpu_run_sahf, cpu_run_nop, cpu_run_stmxcsr, cpu_run_fnstcw;
+cpu_run cpu_run_save_vectors, cpu_run_restore_vectors;
 
 /* cpu_bits.c; the count is `imm` or, in the forms RR and MR, cl. */
 /** `extra` is the number in group 2: rol, ror, rcl, rcr, shl, shr, shl, sar. */
