@@ -57,6 +57,10 @@ struct vector_form {
 // By opcode and prefix: none, 66, f3, f2.
 enum { NP, P66, PF3, PF2 };
 
+// What an entry leaves out is 0.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 #define CALC(opcode)                                   \
 	[opcode] = {[NP] = {cpu_run_vcalc, V_V_M},     \
 		    [P66] = {cpu_run_vcalc, V_V_M},    \
@@ -263,6 +267,8 @@ static const struct vector_form forms_0f3a[256] = {
 	[0x46] = {cpu_run_vperm128, V_V_M, 0, IMM | VEX_ONLY},
 	[0x4c] = {cpu_run_vblendvb, V_V_M, 0, IMM | VEX_ONLY},
 };
+
+#pragma GCC diagnostic pop
 
 static const struct vector_form *vector_form(const struct cpu_decoder *decoder)
 {

@@ -8,6 +8,8 @@
 // What the conversion of a number that does not fit gives.
 static const int64_t INDEFINITE_64 = INT64_MIN;
 static const int32_t INDEFINITE_32 = INT32_MIN;
+static const double TWO_TO_63 = 9223372036854775808.0;
+static const double TWO_TO_31 = 2147483648.0;
 
 // min and max give the second one for NaN and for two zeros.
 #define CALC(type, name)                                                          \
@@ -148,14 +150,14 @@ static int64_t float_to_64(double number, bool truncate)
 {
 	double whole = truncate ? trunc(number) : nearbyint(number);
 
-	return whole >= -0x1p63 && whole < 0x1p63 ? (int64_t)whole : INDEFINITE_64;
+	return whole >= -TWO_TO_63 && whole < TWO_TO_63 ? (int64_t)whole : INDEFINITE_64;
 }
 
 static int32_t float_to_32(double number, bool truncate)
 {
 	double whole = truncate ? trunc(number) : nearbyint(number);
 
-	return whole >= -0x1p31 && whole < 0x1p31 ? (int32_t)whole : INDEFINITE_32;
+	return whole >= -TWO_TO_31 && whole < TWO_TO_31 ? (int32_t)whole : INDEFINITE_32;
 }
 
 // cvttss2si, cvttsd2si, cvtss2si, cvtsd2si; imm says truncate.
