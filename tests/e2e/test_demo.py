@@ -174,6 +174,42 @@ def test_leakinspect_and_the_service_count_the_same(start_demo, leakinspect, pag
     assert seen["leak_demo.Server"] == 1
 
 
+def cycles_of_the_demo(leakinspect, demo):
+    """{(shape, state): (cycles, objects)} of the demo's own classes, without the module's name."""
+    time.sleep(0.2)  # the last thread ends
+    return {(row["shape"].replace("leak_demo.", ""), row["state"]): (row["count"], row["objects"])
+            for row in leakinspect("cycles", demo.pid)["cycles"]
+            if any(name in row["shape"] for name in ("Parent", "Child"))}
+
+
+def test_five_hundred_cycles_are_found_before_and_after_a_collection(start_demo, leakinspect):
+    demo = start_demo("--no-gc")
+    demo.load("cycle")
+    found = {("Parent.child -> Child.parent", "uncollectable"): (500, 1000)}
+    assert cycles_of_the_demo(leakinspect, demo) == found
+    assert demo.stats("collect")["garbage"] == 1000
+    assert cycles_of_the_demo(leakinspect, demo) == found
+    garbage = leakinspect("garbage", demo.pid)
+    assert garbage["garbage"] == 1000
+    assert {row["name"]: row["count"] for row in garbage["garbage_by_type"]} == {
+        "leak_demo.Parent": 500, "leak_demo.Child": 500}
+
+
+def test_five_hundred_pending_cycles_are_found_and_none_after_a_collection(start_demo, leakinspect):
+    demo = start_demo("--no-gc")
+    demo.load("pending")
+    assert cycles_of_the_demo(leakinspect, demo) == {
+        ("PendingParent.child -> PendingChild.parent", "pending"): (500, 1000)}
+    demo.stats("collect")
+    assert cycles_of_the_demo(leakinspect, demo) == {}
+
+
+def test_the_fixed_page_leaves_no_cycle(start_demo, leakinspect):
+    demo = start_demo("--no-gc")
+    demo.load("fixed")
+    assert cycles_of_the_demo(leakinspect, demo) == {}
+
+
 def test_an_idle_service_that_gave_memory_back_is_read_whole(start_demo, leakinspect):
     demo = start_demo()
     demo.load("cycle")
