@@ -18,11 +18,10 @@ def target(interpreter, start, extension):
 def test_exactly_the_objects_with_a_leaked_reference_are_listed(target, leakinspect):
     leaked, held = set(target.ask_json("leaked")), set(target.ask_json("held"))
     assert len(leaked) == 2000 and len(held) == 2001
-    found = addresses(leakinspect("refs", target.pid, "--leaked", "--limit", 0))
-    assert found & held == set()
-    by_address = {row["address"]: row for row in
-                  leakinspect("refs", target.pid, "--leaked", "--limit", 0)["objects"]}
-    assert (len(leaked - found), [by_address[at] for at in sorted(found - leaked)]) == (0, [])
+    report = leakinspect("refs", target.pid, "--leaked", "--limit", 0)
+    found = addresses(report)
+    extra = [row for row in report["objects"] if row["address"] not in leaked]
+    assert (len(leaked - found), len(found & held), extra[:5]) == (0, 0, [])
 
 
 def test_objects_that_nothing_else_holds_any_more_are_still_listed(target, leakinspect):
