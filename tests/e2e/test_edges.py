@@ -93,7 +93,7 @@ def test_the_program_itself_sees_the_same_references_before_and_after(interprete
     assert (changed, appeared) == (set(), set())
     # A heap worth the name.
     assert len(set(before.names.values())) >= TYPES_MIN
-    assert len(before.references) > 30000
+    assert len(before.references) > 25000
 
 
 def explained(different, names, export, truth):
