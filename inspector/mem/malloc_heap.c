@@ -25,6 +25,8 @@ enum {
 	CHUNK_FENCEPOST_BYTES = 16,
 	/** Largest chunk that goes to a fastbin (default of global_max_fast). */
 	CHUNK_FAST_BYTES_MAX = 128,
+	/** Largest block that goes to a thread's cache (MAX_TCACHE_SIZE). */
+	TCACHE_BYTES_MAX = 1032,
 	/** Chunks in a row that make a chain believable. */
 	CHAIN_PROOF_COUNT = 32,
 	/** How far the first chunk of a heap can be from its start: arena and heap headers. */
@@ -239,6 +241,17 @@ static bool block_looks_freed(const struct malloc_region *region, addr_t at, siz
 		first_word < region->end);
 }
 
+// Of those links only the disguised ones: a plain address may well be what a block in use begins with.
+static bool block_is_cached(const struct malloc_region *region, addr_t at, size_t bytes,
+			    uint64_t first_word)
+{
+	addr_t revealed = first_word ^ at >> 12;
+
+	return bytes <= TCACHE_BYTES_MAX &&
+	       (revealed == 0 || (revealed % CHUNK_ALIGN == 0 && revealed >= region->start &&
+				  revealed < region->end));
+}
+
 typedef struct error *visit_function(void *context, const struct malloc_block *block);
 
 static struct error *walk_visit(struct walk *walk, addr_t chunk_at, uint64_t chunk_bytes,
@@ -259,6 +272,8 @@ static struct error *walk_visit(struct walk *walk, addr_t chunk_at, uint64_t chu
 		block.data_bytes = block.bytes;
 	block.looks_freed =
 		block_looks_freed(walk->region, block.at, block.bytes, word_at(block.data, 0));
+	block.is_cached =
+		block_is_cached(walk->region, block.at, block.bytes, word_at(block.data, 0));
 	result->block_count++;
 	return visit(context, &block);
 }

@@ -65,6 +65,9 @@ struct malloc_block {
 	/** The first word could be the link of a free list (a fastbin keeps its blocks marked as in
 	 *  use): what would otherwise be there is not. */
 	bool looks_freed;
+	/** It is kept for later in a thread's cache (tcache) or a fastbin, as far as its first word tells
+	 *  (glibc 2.32 and later): nothing in it is anybody's. */
+	bool is_cached;
 };
 
 enum {

@@ -36,6 +36,8 @@ struct py_edges {
 	struct heap_reference *list;
 	size_t count;
 	size_t capacity;
+	/** Which way the object at hand has its attributes: a bit for values, one for a dict. */
+	unsigned variant;
 	struct py_edge_origin *origins;
 	size_t origin_capacity;
 	/** A few of the plans, by type id. */
@@ -251,6 +253,7 @@ static void edges_values(struct py_edges *edges, const struct py_plan *plan, add
 	struct py_dict_cursor keys;
 	addr_t at = values_at + edges->layout->f.values_values.offset;
 
+	edges->variant |= 1;
 	py_dict_begin_keys(edges->layout, edges->window, plan->cached_keys_at, &keys);
 	uint64_t count = keys.left < count_max ? keys.left : count_max;
 	for (uint64_t i = 0; i < count; i++) {
@@ -274,6 +277,8 @@ static void edges_managed(struct py_edges *edges, const struct py_plan *plan, ad
 {
 	addr_t word = edges_word(edges, at - 3 * sizeof(addr_t));
 
+	edges->variant |= word ? 2 : 0;
+
 	switch (edges->layout->managed) {
 	case PY_MANAGED_NONE:
 		break;
@@ -296,10 +301,15 @@ static void edges_managed(struct py_edges *edges, const struct py_plan *plan, ad
 					     ? mem_window_at(edges->window, values_at,
 							     edges->layout->f.values_values.offset)
 					     : NULL;
-		if (values && py_get(values, edges->layout->f.values_valid))
+		// While its values are valid the traversal goes no further, though a dict that was
+		// made of them is owned all the same (PyObject_VisitManagedDict()).
+		bool valid = values && py_get(values, edges->layout->f.values_valid);
+		if (valid)
 			edges_values(edges, plan, values_at,
 				     py_get(values, edges->layout->f.values_capacity));
-		edges_add_dict(edges, word);
+		edges_add(edges, word,
+			  (valid ? HEAP_EDGE_OWNED : HEAP_EDGE_GC) | HEAP_REFERENCE_PART,
+			  PY_ORIGIN_DICT, 0, NULL);
 		break;
 	}
 	}
@@ -450,7 +460,7 @@ static void edges_try(struct py_edges *edges, struct py_plan *plan, addr_t at)
 	    !edges_sort_both(edges, visited, visited_count, &own))
 		return;
 	const addr_t *mine = edges->sorted[0], *theirs = edges->sorted[1];
-	atomic_fetch_sub_explicit(&plan->trials, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&plan->trials[edges->variant], 1, memory_order_relaxed);
 	if (own == visited_count && memcmp(mine, theirs, own * sizeof(addr_t)) == 0)
 		return;
 	if (own == visited_count + 1 && edges_differ_by(mine, own, theirs, plan->type->at)) {
@@ -544,6 +554,7 @@ const struct heap_reference *py_edges_collect(struct py_edges *edges, const stru
 	struct py_plan *plan = edges_plan(edges, type);
 
 	edges->count = 0;
+	edges->variant = 0;
 	*ret_count = 0;
 	if (!plan)
 		return edges->list;
@@ -554,7 +565,8 @@ const struct heap_reference *py_edges_collect(struct py_edges *edges, const stru
 			   atomic_load_explicit(&plan->run_always, memory_order_relaxed);
 		if (!run || !edges_run_and_add(edges, plan, at)) {
 			edges_direct(edges, plan, at);
-			if (!run && atomic_load_explicit(&plan->trials, memory_order_relaxed) > 0)
+			if (!run && atomic_load_explicit(&plan->trials[edges->variant],
+							 memory_order_relaxed) > 0)
 				edges_try(edges, plan, at);
 		}
 	}

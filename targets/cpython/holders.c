@@ -405,6 +405,7 @@ static struct error *holders_count_blocks(struct holders *holders, unsigned thre
 		.lowest_address = holders->memory.lowest_address,
 		.mode = PY_SCAN_COUNT_WORDS,
 		.words = holders->words,
+		.words_heap = holders->heap,
 		.verdict = &verdict,
 	};
 	struct error *error = py_types_create(holders->layout, &pass.types);

@@ -100,6 +100,8 @@ static struct error *pass_visit_block(void *context, const struct malloc_block *
 {
 	struct py_scan *scan = context;
 
+	if (scan->mode == PY_SCAN_COUNT_WORDS && block->is_cached)
+		return NULL;
 	py_scan_block(scan, block->data, block->data_bytes, block->at, block->bytes,
 		      block->looks_freed);
 	return NULL;
@@ -222,6 +224,7 @@ struct error *py_pass_create_scan(const struct py_pass *pass, enum py_scan_mode 
 	scan->collecting = pass->collecting;
 	scan->frozen = pass->frozen;
 	scan->words = pass->words;
+	scan->words_heap = pass->words_heap;
 	if (pass->edges && pass_reports(mode))
 		error = py_edges_create(pass->edges, false, &scan->edges);
 	if (error)

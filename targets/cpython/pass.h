@@ -35,8 +35,9 @@ struct py_pass {
 	addr_t lowest_address;
 	bool collecting;
 	enum py_scan_mode mode;
-	/** While counting words. */
+	/** While counting words; the heap whose references are known. */
 	struct py_words *words;
+	const struct heap *words_heap;
 	/** While marking: leave out the strays of the round before. */
 	bool marks_again;
 

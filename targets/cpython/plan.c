@@ -388,7 +388,8 @@ static struct error *plan_make(struct py_plans *plans, struct mem_window *window
 	addr_t type_at = type->shape == PY_SHAPE_INSTANCE2 ? layout->var.instance_type : type->at;
 	plan->owns_type = type->flags & PY_TYPE_HEAP;
 	atomic_init(&plan->visits_type, plan->owns_type);
-	atomic_init(&plan->trials, PY_PLAN_TRIALS);
+	for (size_t i = 0; i < PY_PLAN_VARIANTS; i++)
+		atomic_init(&plan->trials[i], PY_PLAN_TRIALS);
 	if (type->is_gc)
 		plan->traverse_at = plan_type_word(plans, window, type_at, layout->f.type_traverse);
 	plan->visit = plan_visit(plans, window, plan->traverse_at);

@@ -42,7 +42,7 @@ struct py_owned {
 	uint32_t guard_offset;
 };
 
-enum { PY_PLAN_SLOTS_MAX = 4096, PY_PLAN_TRIALS = 3 };
+enum { PY_PLAN_SLOTS_MAX = 4096, PY_PLAN_TRIALS = 3, PY_PLAN_VARIANTS = 4 };
 
 struct py_plan {
 	const struct py_type *type;
@@ -65,9 +65,9 @@ struct py_plan {
 	size_t owned_count;
 	/** The struct's name, NULL when not known; for messages. */
 	const char *struct_name;
-	/** Objects still to be checked against their own tp_traverse; one difference makes it run for
-	 *  all of them. */
-	atomic_int trials;
+	/** Objects still to be checked against their own tp_traverse, by where they have their attributes
+	 *  (values, a dict, both); one difference makes it run for all of them. */
+	atomic_int trials[PY_PLAN_VARIANTS];
 	atomic_bool run_always;
 	/** Its tp_traverse could not be run: guesses. */
 	atomic_bool cannot_run;

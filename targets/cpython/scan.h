@@ -63,6 +63,7 @@ struct py_scan {
 	enum py_scan_mode mode;
 	/** While counting words. */
 	struct py_words *words;
+	const struct heap *words_heap;
 	/** The mappings of this moment. */
 	const struct maps *maps;
 	/** Nothing is mapped below: a smaller number is no address. */

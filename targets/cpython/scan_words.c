@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
+#include "heap/heap.h"
 #include "targets/cpython/dict.h"
 #include "targets/cpython/scan.h"
 #include "targets/cpython/size.h"
@@ -76,6 +77,62 @@ static void scan_words_rests(struct py_scan *scan, const struct py_type *type,
 	scan_words_discount(scan, start, end);
 }
 
+// Text, bytes and numbers: whatever words they have are no pointers (a buffer that is being read into
+// has what was there before).
+static bool scan_words_has_none(const struct py_type *type)
+{
+	return type->shape == PY_SHAPE_STR || type->shape == PY_SHAPE_BYTES2 ||
+	       type->shape == PY_SHAPE_LONG || type->flags & PY_TYPE_BYTES;
+}
+
+/** Words of one block that are the address of a wanted object; more are not looked at. */
+enum { HITS_MAX = 64 };
+
+struct hits {
+	uint32_t numbers[HITS_MAX];
+	size_t count;
+};
+
+static void scan_words_hit(void *context, addr_t word_at, uint32_t number)
+{
+	struct hits *hits = context;
+
+	if (hits->count < HITS_MAX)
+		hits->numbers[hits->count++] = number;
+}
+
+// Whether every word of an object that owns something is among its references: not where a C struct may
+// have members that are no PyObject * in name (tp_subclasses), nor in a running function's frame.
+static bool scan_words_is_known(const struct py_type *type)
+{
+	return type->shape == PY_SHAPE_LIST || type->shape == PY_SHAPE_DICT ||
+	       type->shape == PY_SHAPE_SET || type->flags & PY_TYPE_TUPLE;
+}
+
+/*
+ * An object's references are known: a word of it beyond those is one that was never written, or owns
+ * nothing.
+ */
+static void scan_words_keep_references(struct py_scan *scan, addr_t object_at,
+				       const struct hits *hits)
+{
+	const struct heap *heap = scan->words_heap;
+	uint32_t object = heap_find(heap, object_at);
+
+	if (object == HEAP_NO_OBJECT)
+		return;
+	for (size_t i = 0; i < hits->count; i++) {
+		uint32_t target = heap_find(heap, py_words_address(scan->words, hits->numbers[i]));
+		uint32_t edges = 0, before = 0;
+		for (size_t j = 0; j < i; j++)
+			before += hits->numbers[j] == hits->numbers[i];
+		for (uint32_t j = 0; j < heap_edge_count(heap, object); j++)
+			edges += heap_edge_target(heap_edges(heap, object)[j]) == target;
+		if (before >= edges)
+			py_words_discount_one(scan->words, hits->numbers[i]);
+	}
+}
+
 static void scan_words_raw(struct py_scan *scan, addr_t at, size_t bytes)
 {
 	for (size_t done = 0; done < bytes;) {
@@ -100,7 +157,7 @@ void py_scan_count_words(struct py_scan *scan, const unsigned char *data, size_t
 
 	if (type) {
 		const unsigned char *object = data + presize;
-		if (py_get(object, scan->layout->f.object_refcnt) == 0)
+		if (py_get(object, scan->layout->f.object_refcnt) == 0 || scan_words_has_none(type))
 			return;
 		scan_words_rests(scan, type, object, at + presize);
 		uint64_t own = presize + py_size_own(scan->layout, type, object);
@@ -108,8 +165,12 @@ void py_scan_count_words(struct py_scan *scan, const unsigned char *data, size_t
 		if (own < bytes && bytes - own < sizeof(addr_t) * 4)
 			bytes = (size_t)own;
 	}
-	if (bytes <= data_bytes)
-		py_words_count(scan->words, data, bytes, at, NULL, NULL);
-	else
+	if (bytes > data_bytes) {
 		scan_words_raw(scan, at, bytes);
+		return;
+	}
+	struct hits hits = {.count = 0};
+	py_words_count(scan->words, data, bytes, at, scan_words_hit, &hits);
+	if (type && hits.count && scan_words_is_known(type))
+		scan_words_keep_references(scan, at + presize, &hits);
 }

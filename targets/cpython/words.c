@@ -13,6 +13,7 @@ enum { FILTER_BITS_LOG2 = 18 };
 
 struct py_words {
 	struct addr_map by_address;
+	addr_t *addresses;
 	addr_t lowest;
 	addr_t highest;
 	size_t count;
@@ -28,10 +29,13 @@ static inline uint32_t words_filter_bit(addr_t at)
 struct error *py_words_create(const addr_t *at, size_t count, struct py_words **ret)
 {
 	struct py_words *words = calloc(1, sizeof(*words) + count * sizeof(words->totals[0]));
-	struct error *error = words ? NULL : error_no_memory();
+	struct error *error = NULL;
 
-	if (error)
-		return error;
+	if (!words)
+		return error_no_memory();
+	words->addresses = calloc(count + 1, sizeof(*words->addresses));
+	if (!words->addresses)
+		error = error_no_memory();
 	words->count = count;
 	words->lowest = ~(addr_t)0;
 	for (size_t i = 0; !error && i < count; i++) {
@@ -41,6 +45,7 @@ struct error *py_words_create(const addr_t *at, size_t count, struct py_words **
 			words->lowest = at[i];
 		if (at[i] > words->highest)
 			words->highest = at[i];
+		words->addresses[i] = at[i];
 		error = addr_map_put(&words->by_address, at[i], (uint32_t)i);
 	}
 	if (error) {
@@ -56,6 +61,7 @@ void py_words_destroy(struct py_words *words)
 	if (!words)
 		return;
 	addr_map_deinit(&words->by_address);
+	free(words->addresses);
 	free(words);
 }
 
@@ -89,6 +95,16 @@ void py_words_count(struct py_words *words, const void *data, size_t bytes, addr
 void py_words_discount(struct py_words *words, const void *data, size_t bytes)
 {
 	words_add(words, data, bytes, 0, (uint64_t)-1, NULL, NULL);
+}
+
+void py_words_discount_one(struct py_words *words, size_t number)
+{
+	atomic_fetch_sub_explicit(&words->totals[number], 1, memory_order_relaxed);
+}
+
+addr_t py_words_address(const struct py_words *words, size_t number)
+{
+	return words->addresses[number];
 }
 
 uint64_t py_words_total(const struct py_words *words, size_t number)

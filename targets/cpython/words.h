@@ -34,6 +34,11 @@ void py_words_count(struct py_words *words, const void *data, size_t bytes, addr
 /** Takes back what was counted, or will be, of bytes that hold nothing any more. */
 void py_words_discount(struct py_words *words, const void *data, size_t bytes);
 
+/** The same for one word that is the address of object @a number. */
+void py_words_discount_one(struct py_words *words, size_t number);
+
+addr_t py_words_address(const struct py_words *words, size_t number);
+
 /** So far, of object @a number. */
 uint64_t py_words_total(const struct py_words *words, size_t number);
 
