@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/interrupt.h"
 #include "cpu/cpu_decode.h"
 #include "cpu/cpu_runs.h"
 #include "cpu/cpu_state.h"
@@ -15,6 +16,8 @@ enum {
 	ARGUMENTS_MAX = 6,
 	/** Above the first return address: what a function may take for arguments on the stack. */
 	STACK_HEADROOM = 256,
+	/** So often somebody is asked whether to go on. */
+	SLICE_STEPS = 1 << 20,
 	/** An odd distance spreads them over the decoded instructions. */
 	FREE_DISTANCE = 80,
 };
@@ -129,7 +132,7 @@ static void cpu_run_gate(struct cpu *cpu, const struct cpu_insn *insn)
 	};
 
 	if (!entry->gate(cpu, &call)) {
-		cpu_stop(cpu, CPU_STOPPED);
+		cpu_stop(cpu, cpu->memory.too_much ? CPU_TOO_MUCH : CPU_STOPPED);
 		return;
 	}
 	cpu->regs[CPU_RAX] = call.result;
@@ -184,6 +187,12 @@ void cpu_set_limits(struct cpu *cpu, uint64_t steps_max, size_t pages_max)
 void cpu_set_thread_pointer(struct cpu *cpu, addr_t thread_pointer)
 {
 	cpu->thread_pointer = thread_pointer;
+}
+
+void cpu_set_system_call(struct cpu *cpu, cpu_system_call *answer, void *context)
+{
+	cpu->answer = answer;
+	cpu->answer_context = context;
 }
 
 addr_t cpu_free_address(struct cpu *cpu)
@@ -255,7 +264,7 @@ static const struct cpu_insn *cpu_fetch(struct cpu *cpu)
 	return slot;
 }
 
-static void cpu_loop(struct cpu *cpu)
+static void cpu_run_slice(struct cpu *cpu)
 {
 	while (cpu->left > 0) {
 		const struct cpu_insn *insn = cpu_slot(cpu, cpu->rip);
@@ -274,6 +283,22 @@ static void cpu_loop(struct cpu *cpu)
 	}
 }
 
+// Counts the steps.
+static void cpu_loop(struct cpu *cpu)
+{
+	cpu->steps = 0;
+	while (!cpu->stopped && cpu->steps < cpu->steps_max) {
+		uint64_t rest = cpu->steps_max - cpu->steps;
+		uint64_t slice = rest < SLICE_STEPS ? rest : SLICE_STEPS;
+
+		cpu->left = slice;
+		cpu_run_slice(cpu);
+		cpu->steps += slice - (cpu->stopped ? cpu->left_when_stopped : cpu->left);
+		if (interrupt_pending())
+			cpu_stop(cpu, CPU_STOPPED);
+	}
+}
+
 enum cpu_outcome cpu_call(struct cpu *cpu, addr_t function, const uint64_t *args, size_t count,
 			  uint64_t *ret_result)
 {
@@ -285,13 +310,13 @@ enum cpu_outcome cpu_call(struct cpu *cpu, addr_t function, const uint64_t *args
 	for (size_t i = 0; i < count && i < ARGUMENTS_MAX; i++)
 		cpu->regs[registers[i]] = args[i];
 	cpu->stopped = false;
-	cpu->left = cpu->steps_max;
+	cpu->left = 0;
+	cpu->memory.too_much = false;
 	cpu->regs[CPU_RSP] = CPU_STACK_AT + CPU_STACK_BYTES - STACK_HEADROOM;
 	cpu_push(cpu, FREE_AT);
 	cpu->rip = function;
 	cpu->at = function;
 	cpu_loop(cpu);
-	cpu->steps = cpu->steps_max - (cpu->stopped ? cpu->left_when_stopped : cpu->left);
 	if (!cpu->stopped)
 		cpu->outcome = CPU_TOO_LONG;
 	if (cpu->outcome == CPU_RETURNED)
@@ -317,6 +342,11 @@ bool cpu_read(struct cpu *cpu, addr_t at, void *into, size_t bytes)
 bool cpu_write(struct cpu *cpu, addr_t at, const void *from, size_t bytes)
 {
 	return cpu_memory_write(&cpu->memory, at, from, bytes);
+}
+
+bool cpu_map(struct cpu *cpu, addr_t at, uint64_t bytes)
+{
+	return cpu_memory_map(&cpu->memory, at, bytes);
 }
 
 void cpu_forget_writes(struct cpu *cpu)

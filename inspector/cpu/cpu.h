@@ -5,8 +5,8 @@
 /*
  * Runs a function of the inspected process without running anything in it: an interpreter of its
  * machine code (x86-64) over a copy of its memory. What the function writes goes to pages of our own
- * that are forgotten afterwards, it cannot make a system call, and it ends after a bounded number of
- * steps. So a type's own tp_traverse tells which references an object has, for every build and every
+ * that are forgotten afterwards, its system calls never reach the kernel, and it ends after a bounded
+ * number of steps. So a type's own tp_traverse tells which references an object has, for every build and every
  * extension, on a core file too.
  *
  * It knows nothing of Python. A gate is an address at which the caller stands instead of the code
@@ -30,12 +30,13 @@ struct cpu;
 enum cpu_outcome {
 	/** It returned; the value is there. */
 	CPU_RETURNED,
-	/** A gate said to stop. */
+	/** A gate said to stop, or a signal asked us to (base/interrupt.h). */
 	CPU_STOPPED,
 	/** An instruction that is not known, at cpu_at(). */
 	CPU_UNKNOWN_INSTRUCTION,
 	/** Memory that cannot be read, or wild code. */
 	CPU_FAULT,
+	/** One that nobody answers: cpu_set_system_call(). */
 	CPU_SYSTEM_CALL,
 	/** More steps than cpu_set_limits() allows. */
 	CPU_TOO_LONG,
@@ -55,6 +56,11 @@ struct cpu_gate_call {
  *  memory with cpu_read() and cpu_write(), and must not start another cpu_call() on the same cpu. */
 typedef bool cpu_gate(struct cpu *cpu, struct cpu_gate_call *call);
 
+/** Stands for the kernel: system call @a number with @a args; *@a ret_result is what it answers. False
+ *  ends the run (CPU_SYSTEM_CALL). As a gate, it may read, write and cpu_map(). */
+typedef bool cpu_system_call(struct cpu *cpu, uint64_t number, const uint64_t args[6],
+			     int64_t *ret_result, void *context);
+
 /** Whether this build knows the machine code of this machine's processes. */
 bool cpu_is_supported(void);
 
@@ -72,6 +78,9 @@ void cpu_set_limits(struct cpu *cpu, uint64_t steps_max, size_t pages_max);
 
 /** The base of %fs, where a thread's own variables are; 0 until set: then reading them is a fault. */
 void cpu_set_thread_pointer(struct cpu *cpu, addr_t thread_pointer);
+
+/** Who answers system calls; nobody at first. */
+void cpu_set_system_call(struct cpu *cpu, cpu_system_call *answer, void *context);
 
 /** An address that is nobody's, for gates that replace no code. */
 addr_t cpu_free_address(struct cpu *cpu);
@@ -93,6 +102,10 @@ uint64_t cpu_steps(const struct cpu *cpu);
 /** Memory as the called function would see it. False when it cannot be read, or written. */
 bool cpu_read(struct cpu *cpu, addr_t at, void *into, size_t bytes);
 bool cpu_write(struct cpu *cpu, addr_t at, const void *from, size_t bytes);
+
+/** Zeros at the whole pages of [@a at, @a at + @a bytes), in pages of our own that count as written.
+ *  False when there is something of our own already, or there would be too many. */
+bool cpu_map(struct cpu *cpu, addr_t at, uint64_t bytes);
 
 /** Drops all pages written, so that memory is the source's again. Cheap when there were few. */
 void cpu_forget_writes(struct cpu *cpu);

@@ -98,16 +98,44 @@ void cpu_run_leave(struct cpu *cpu, const struct cpu_insn *insn)
 
 void cpu_run_system_call(struct cpu *cpu, const struct cpu_insn *insn)
 {
-	cpu_stop(cpu, CPU_SYSTEM_CALL);
+	const uint64_t args[6] = {cpu->regs[CPU_RDI], cpu->regs[CPU_RSI], cpu->regs[CPU_RDX],
+				  cpu->regs[10],      cpu->regs[8],       cpu->regs[9]};
+	int64_t result = 0;
+
+	if (!cpu->answer ||
+	    !cpu->answer(cpu, cpu->regs[CPU_RAX], args, &result, cpu->answer_context)) {
+		cpu_stop(cpu, CPU_SYSTEM_CALL);
+		return;
+	}
+	cpu->regs[CPU_RAX] = (uint64_t)result;
+	cpu->regs[CPU_RCX] = cpu->rip;
+	cpu->regs[11] = cpu_flags_pack(&cpu->flags);
 }
 
-// Each repetition is a step, or rep would escape the limit. False when it has to end.
+// Each repetition is a step, or rep would escape the limit. False when it has to end; it goes on as an
+// instruction of its own when only the steps have.
 static bool control_repeats(struct cpu *cpu, const struct cpu_insn *insn)
 {
-	if (!insn->repeat || cpu->left == 0)
+	if (!insn->repeat || cpu->stopped)
 		return false;
+	if (--cpu->regs[CPU_RCX] == 0)
+		return false;
+	if (cpu->left == 0) {
+		cpu->rip = insn->at;
+		return false;
+	}
 	cpu->left--;
-	return --cpu->regs[CPU_RCX] != 0;
+	return true;
+}
+
+// The same for repe and repne, which also end by what they compare.
+static bool control_repeats_while(struct cpu *cpu, const struct cpu_insn *insn, bool on)
+{
+	bool repeats = control_repeats(cpu, insn);
+
+	if (!on)
+		cpu->rip = insn->at + insn->length;
+	return repeats && on;
 }
 
 static bool control_starts(const struct cpu *cpu, const struct cpu_insn *insn)
@@ -183,7 +211,7 @@ void cpu_run_cmps(struct cpu *cpu, const struct cpu_insn *insn)
 
 		cpu->regs[CPU_RDI] += control_stride(cpu, insn);
 		on = control_compare(cpu, insn, a, b);
-	} while (control_repeats(cpu, insn) && on);
+	} while (control_repeats_while(cpu, insn, on));
 }
 
 void cpu_run_scas(struct cpu *cpu, const struct cpu_insn *insn)
@@ -197,5 +225,5 @@ void cpu_run_scas(struct cpu *cpu, const struct cpu_insn *insn)
 
 		cpu->regs[CPU_RDI] += control_stride(cpu, insn);
 		on = control_compare(cpu, insn, cpu_get(cpu, 8 * CPU_RAX, insn->size), b);
-	} while (control_repeats(cpu, insn) && on);
+	} while (control_repeats_while(cpu, insn, on));
 }

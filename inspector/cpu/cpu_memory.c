@@ -9,6 +9,7 @@
 enum {
 	/** Then all of them are dropped: 64 MiB. */
 	CACHED_PAGES_MAX = 1 << 14,
+	BUCKETS_MIN = 256,
 	STACK_PAGES = CPU_STACK_BYTES / CPU_PAGE_BYTES,
 };
 
@@ -29,7 +30,9 @@ struct error *cpu_memory_init(struct cpu_memory *memory, struct mem_source *sour
 	memory_clear_slots(memory);
 	// Zeros, not what our own heap held: a call must give the same answer each time.
 	memory->stack = calloc(1, CPU_STACK_BYTES);
-	return memory->stack ? NULL : error_no_memory();
+	memory->buckets = calloc(BUCKETS_MIN, sizeof(*memory->buckets));
+	memory->bucket_count = BUCKETS_MIN;
+	return memory->stack && memory->buckets ? NULL : error_no_memory();
 }
 
 void cpu_memory_deinit(struct cpu_memory *memory)
@@ -37,6 +40,7 @@ void cpu_memory_deinit(struct cpu_memory *memory)
 	for (size_t i = 0; i < memory->written_capacity; i++)
 		free(memory->written[i].bytes);
 	free(memory->written);
+	free(memory->buckets);
 	for (size_t i = 0; i < memory->cached_capacity; i++)
 		free(memory->cached[i]);
 	free(memory->cached);
@@ -82,7 +86,7 @@ static uint8_t *memory_cached(struct cpu_memory *memory, uint64_t page)
 
 static uint8_t *memory_written(const struct cpu_memory *memory, uint64_t page)
 {
-	for (uint32_t i = memory->buckets[page % CPU_WRITTEN_BUCKETS]; i > 0;
+	for (uint32_t i = memory->buckets[page & (memory->bucket_count - 1)]; i > 0;
 	     i = memory->written[i - 1].next) {
 		if (memory->written[i - 1].page == page)
 			return memory->written[i - 1].bytes;
@@ -117,7 +121,26 @@ static uint8_t *memory_page(struct cpu_memory *memory, uint64_t page)
 	return bytes;
 }
 
-// A copy of @a page that can be written; NULL without memory.
+// As many buckets as pages, so that they stay short; they serve as they are when there is no memory.
+static void memory_grow_buckets(struct cpu_memory *memory)
+{
+	size_t count = 4 * memory->bucket_count;
+	uint32_t *buckets = calloc(count, sizeof(*buckets));
+
+	if (!buckets)
+		return;
+	for (size_t i = 0; i < memory->written_count; i++) {
+		uint32_t *bucket = &buckets[memory->written[i].page & (count - 1)];
+
+		memory->written[i].next = *bucket;
+		*bucket = (uint32_t)i + 1;
+	}
+	free(memory->buckets);
+	memory->buckets = buckets;
+	memory->bucket_count = count;
+}
+
+// A copy of @a page that can be written, or zeros when @a from is NULL; NULL without memory.
 static uint8_t *memory_copy(struct cpu_memory *memory, uint64_t page, const uint8_t *from)
 {
 	size_t count = memory->written_count;
@@ -133,8 +156,13 @@ static uint8_t *memory_copy(struct cpu_memory *memory, uint64_t page, const uint
 		written->bytes = malloc(CPU_PAGE_BYTES);
 	if (!written->bytes)
 		return NULL;
-	memcpy(written->bytes, from, CPU_PAGE_BYTES);
-	uint32_t *bucket = &memory->buckets[page % CPU_WRITTEN_BUCKETS];
+	if (from)
+		memcpy(written->bytes, from, CPU_PAGE_BYTES);
+	else
+		memset(written->bytes, 0, CPU_PAGE_BYTES);
+	if (count >= memory->bucket_count)
+		memory_grow_buckets(memory);
+	uint32_t *bucket = &memory->buckets[page & (memory->bucket_count - 1)];
 	written->page = page;
 	written->next = *bucket;
 	*bucket = (uint32_t)++memory->written_count;
@@ -248,6 +276,34 @@ const uint8_t *cpu_memory_code(struct cpu_memory *memory, addr_t at)
 	return bytes + at % CPU_PAGE_BYTES;
 }
 
+bool cpu_memory_map(struct cpu_memory *memory, addr_t at, uint64_t bytes)
+{
+	uint64_t first = at >> CPU_PAGE_BITS;
+	uint64_t last = (at + bytes - 1) >> CPU_PAGE_BITS;
+
+	memory->fault_at = at;
+	memory->too_much = false;
+	if (at == 0 || bytes == 0 || at + bytes < at)
+		return false;
+	if (last - first >= memory->written_max - memory->written_count) {
+		memory->too_much = true;
+		return false;
+	}
+	for (uint64_t page = first; page <= last; page++) {
+		uint32_t code;
+
+		if (memory_stack(memory, page) || memory_written(memory, page) ||
+		    addr_map_get(&memory->code, page, &code))
+			return false;
+		uint8_t *bytes_of_page = memory_copy(memory, page, NULL);
+		if (!bytes_of_page)
+			return false;
+		memory->read[page % CPU_READ_SLOTS] =
+			(struct cpu_page_slot){.page = page, .bytes = bytes_of_page};
+	}
+	return true;
+}
+
 void cpu_memory_forget(struct cpu_memory *memory)
 {
 	for (size_t i = 0; i < memory->written_count; i++) {
@@ -259,7 +315,7 @@ void cpu_memory_forget(struct cpu_memory *memory)
 			read->page = NO_PAGE;
 		if (write->page == page)
 			write->page = NO_PAGE;
-		memory->buckets[page % CPU_WRITTEN_BUCKETS] = 0;
+		memory->buckets[page & (memory->bucket_count - 1)] = 0;
 	}
 	memory->written_count = 0;
 }

@@ -21,10 +21,10 @@
 enum {
 	CPU_PAGE_BITS = 12,
 	CPU_PAGE_BYTES = 1 << CPU_PAGE_BITS,
-	CPU_STACK_BYTES = 256 << 10,
+	/** What Python's own recursion limit of 1000 calls needs, and more; untouched pages cost nothing. */
+	CPU_STACK_BYTES = 4 << 20,
 	CPU_READ_SLOTS = 1024,
 	CPU_WRITE_SLOTS = 64,
-	CPU_WRITTEN_BUCKETS = 256,
 };
 
 /** In the kernel's half, where no process maps anything. */
@@ -57,7 +57,9 @@ struct cpu_memory {
 	size_t written_capacity;
 	size_t written_max;
 	/** 1 + index into written. */
-	uint32_t buckets[CPU_WRITTEN_BUCKETS];
+	uint32_t *buckets;
+	/** A power of two; grows with the pages. */
+	size_t bucket_count;
 
 	/** Pages the source has no view of: number to index into cached. */
 	struct addr_map cached_index;
@@ -89,6 +91,9 @@ const uint8_t *cpu_memory_code(struct cpu_memory *memory, addr_t at);
 /** False when it cannot be read, or written; fault_at and too_much are set then. */
 bool cpu_memory_read(struct cpu_memory *memory, addr_t at, void *into, size_t bytes);
 bool cpu_memory_write(struct cpu_memory *memory, addr_t at, const void *from, size_t bytes);
+
+/** As cpu_map(). */
+bool cpu_memory_map(struct cpu_memory *memory, addr_t at, uint64_t bytes);
 
 /** Drops all pages written. */
 void cpu_memory_forget(struct cpu_memory *memory);

@@ -144,6 +144,9 @@ struct cpu {
 	size_t gates_capacity;
 	struct addr_map gate_index;
 	size_t free_count;
+	/** NULL when nobody answers. */
+	cpu_system_call *answer;
+	void *answer_context;
 	/** Operands that straddle pages, and zeros for those that cannot be read. */
 	uint8_t bounce[64];
 	struct cpu_memory memory;

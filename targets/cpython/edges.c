@@ -68,7 +68,7 @@ struct error *py_edges_create(const struct py_edges_context *context, bool wants
 	edges->wants_origins = wants_origins;
 	struct error *error = mem_window_create(context->source, &edges->window);
 	if (!error)
-		error = py_traverse_create(context->source, context->thread_pointer,
+		error = py_traverse_create(context->source, context->thread_pointer, &context->libc,
 					   &edges->traverse);
 	if (error) {
 		py_edges_destroy(edges);

@@ -13,6 +13,7 @@
 #include "heap/sink.h"
 #include "mem/window.h"
 #include "targets/cpython/layout.h"
+#include "targets/cpython/libc_gates.h"
 #include "targets/cpython/plan.h"
 #include "targets/cpython/types.h"
 
@@ -48,6 +49,7 @@ struct py_edges_context {
 	struct py_plans *plans;
 	/** Of any thread of the process, or 0. */
 	addr_t thread_pointer;
+	struct py_libc_gates libc;
 };
 
 struct py_edges;

@@ -37,8 +37,11 @@ struct error *py_reader_create(const struct py_layout *layout, struct module_lis
 		reader->context.types = reader->types;
 		reader->context.thread_pointer =
 			moment->stack_count ? moment->stacks[0].thread_pointer : 0;
-		error = py_edges_create(&reader->context, true, &reader->edges);
+		error = py_libc_gates_find(modules, moment->source, reader->context.thread_pointer,
+					   &reader->context.libc);
 	}
+	if (!error)
+		error = py_edges_create(&reader->context, true, &reader->edges);
 	if (error) {
 		py_reader_destroy(reader);
 		return error;

@@ -48,7 +48,7 @@ static bool traverse_visit(struct cpu *cpu, struct cpu_gate_call *call)
 }
 
 struct error *py_traverse_create(struct mem_source *memory, addr_t thread_pointer,
-				 struct py_traverse **ret)
+				 const struct py_libc_gates *gates, struct py_traverse **ret)
 {
 	*ret = NULL;
 	if (!cpu_is_supported())
@@ -62,6 +62,8 @@ struct error *py_traverse_create(struct mem_source *memory, addr_t thread_pointe
 		traverse->visit_at = cpu_free_address(traverse->cpu);
 		error = cpu_add_gate(traverse->cpu, traverse->visit_at, traverse_visit, traverse);
 	}
+	if (!error)
+		error = py_libc_gates_add(gates, traverse->cpu);
 	if (error) {
 		py_traverse_destroy(traverse);
 		return error;

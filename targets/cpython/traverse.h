@@ -15,12 +15,14 @@
 
 #include "base/error.h"
 #include "mem/source.h"
+#include "targets/cpython/libc_gates.h"
 
 struct py_traverse;
 
-/** @a memory must outlive it; @a thread_pointer is that of any thread of the process, or 0. *@a ret is NULL when
- *  this machine's code cannot be run. */
+/** @a memory must outlive it; @a thread_pointer is that of any thread of the process, or 0; @a gates
+ *  may be NULL. *@a ret is NULL when this machine's code cannot be run. */
 MUST_USE struct error *py_traverse_create(struct mem_source *memory, addr_t thread_pointer,
+					  const struct py_libc_gates *gates,
 					  struct py_traverse **ret);
 /** Takes NULL. */
 void py_traverse_destroy(struct py_traverse *traverse);

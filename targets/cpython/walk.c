@@ -245,7 +245,10 @@ static struct error *walk_prepare_references(struct walk *walk)
 		.types = walk->types,
 		.thread_pointer = walk->context->thread_pointer,
 	};
-	return py_plans_create(walk->layout, walk->context->modules, &walk->edges.plans);
+	struct error *error = py_libc_gates_find(walk->context->modules, walk->context->source,
+						 walk->context->thread_pointer, &walk->edges.libc);
+	return error ? error
+		     : py_plans_create(walk->layout, walk->context->modules, &walk->edges.plans);
 }
 
 static struct error *walk_read_state(struct walk *walk)
