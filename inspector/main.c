@@ -47,6 +47,7 @@ static struct error *main_graph(struct inspected *inspected, const struct inspec
 			.heap = session_graph_heap(own->graph),
 			.look = look,
 			.taken_ns = session_graph_taken_ns(own->graph),
+			.cost = *session_graph_cost(own->graph),
 		};
 	}
 	*ret = &own->shown;

@@ -67,6 +67,9 @@ struct heap *session_graph_heap(struct session_graph *graph);
 /** When the process stood still for it (base/clock.h). */
 uint64_t session_graph_taken_ns(const struct session_graph *graph);
 
+/** What it took to build it; lives as long as @a graph. */
+const struct inspected_cost *session_graph_cost(const struct session_graph *graph);
+
 /** Finds what in C code holds objects, leaks and generations (target_ops.annotate()); once. */
 MUST_USE struct error *session_graph_annotate(struct session *session,
 					      struct session_graph *graph);

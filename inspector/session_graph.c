@@ -25,6 +25,7 @@ struct session_graph {
 	/** Of the mirror and the stacks. */
 	struct target_moment moment;
 	uint64_t taken_ns;
+	struct inspected_cost cost;
 	/** After the mirror, which its labels read. */
 	struct heap *heap;
 };
@@ -164,6 +165,7 @@ static struct error *graph_copy(struct session_graph *graph, enum target_effort 
 	if (*ret_copied) {
 		graph->taken_ns = clock_now_ns();
 		error = mem_mirror_fill(graph->mirror, session->options.threads);
+		graph->cost.copy_ns += clock_now_ns() - graph->taken_ns;
 		if (!error)
 			error = graph_save_stacks(graph, pause);
 	}
@@ -187,8 +189,11 @@ static struct error *graph_stop_and_walk(struct session *session, struct session
 		stop->stop.skipped = true;
 		return NULL;
 	}
-	return session->target->ops->walk(session->target, &stop->graph->moment, stop->builder,
-					  session->options.threads, effort, verdict);
+	uint64_t begin_ns = clock_now_ns();
+	error = session->target->ops->walk(session->target, &stop->graph->moment, stop->builder,
+					   session->options.threads, effort, verdict);
+	stop->graph->cost.walk_ns += clock_now_ns() - begin_ns;
+	return error;
 }
 
 static void graph_destroy_sink(struct heap_sink **sink)
@@ -201,16 +206,35 @@ static void graph_cleanup(struct session_graph **graph)
 	session_graph_destroy(*graph);
 }
 
+static struct error *graph_make_room(struct session_graph *graph)
+{
+	uint64_t begin_ns = clock_now_ns();
+	struct error *error = mem_mirror_create(graph->session->process.source, &graph->mirror);
+
+	graph->cost.copy_ns += clock_now_ns() - begin_ns;
+	return error;
+}
+
+static struct error *graph_pack(struct session_graph *graph, struct heap_sink *builder)
+{
+	uint64_t begin_ns = clock_now_ns();
+	struct error *error = heap_builder_finish(builder, &graph->heap);
+
+	graph->cost.pack_ns = clock_now_ns() - begin_ns;
+	return error;
+}
+
 struct error *session_graph(struct session *session, struct session_look *look,
 			    struct session_graph **ret)
 {
 	CLEANUP(graph_cleanup) struct session_graph *graph = calloc(1, sizeof(*graph));
 	CLEANUP(graph_destroy_sink) struct heap_sink *builder = NULL;
+	uint64_t begin_ns = clock_now_ns();
 
 	if (!graph)
 		return error_no_memory();
 	graph->session = session;
-	struct error *error = mem_mirror_create(session->process.source, &graph->mirror);
+	struct error *error = graph_make_room(graph);
 	if (!error)
 		error = heap_builder_create(session->options.threads, &builder);
 	struct graph_stop stop = {
@@ -221,11 +245,13 @@ struct error *session_graph(struct session *session, struct session_look *look,
 	if (!error)
 		error = session_look_at(session, &stop.stop, look);
 	if (!error)
-		error = heap_builder_finish(builder, &graph->heap);
+		error = graph_pack(graph, builder);
 	if (!error)
 		error = graph_add_labels(graph);
 	if (error)
 		return error;
+	graph->cost.copied_bytes = mem_mirror_copied_bytes(graph->mirror);
+	graph->cost.build_ns = clock_now_ns() - begin_ns;
 	*ret = take_ptr(graph);
 	return NULL;
 }
@@ -249,6 +275,11 @@ struct heap *session_graph_heap(struct session_graph *graph)
 uint64_t session_graph_taken_ns(const struct session_graph *graph)
 {
 	return graph->taken_ns;
+}
+
+const struct inspected_cost *session_graph_cost(const struct session_graph *graph)
+{
+	return &graph->cost;
 }
 
 struct error *session_graph_annotate(struct session *session, struct session_graph *graph)

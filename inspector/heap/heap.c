@@ -43,6 +43,39 @@ void heap_cleanup(struct heap **heap)
 	heap_destroy(*heap);
 }
 
+static uint64_t heap_text_bytes(const char *text)
+{
+	return text ? strlen(text) + 1 : 0;
+}
+
+static uint64_t heap_object_bytes(const struct heap *heap)
+{
+	size_t each = sizeof(*heap->at) + sizeof(*heap->size_bytes) + sizeof(*heap->refcount) +
+		      sizeof(*heap->type) + sizeof(*heap->flags);
+
+	return each * (uint64_t)heap->object_count;
+}
+
+uint64_t heap_bytes(const struct heap *heap)
+{
+	uint64_t edge_count = heap->first_edge[heap->object_count];
+	uint64_t bytes = sizeof(*heap) + heap_object_bytes(heap) +
+			 (heap->object_count + (uint64_t)1) * sizeof(*heap->first_edge) +
+			 edge_count * sizeof(*heap->edges) +
+			 heap->root_count * sizeof(*heap->roots) +
+			 heap->leak_count * sizeof(*heap->leaks) +
+			 heap->type_count * (uint64_t)sizeof(*heap->types) +
+			 heap_index_bytes(heap->index) + reverse_bytes(heap->reverse);
+
+	for (size_t i = 0; i < heap->root_count; i++)
+		bytes += heap_text_bytes(heap->roots[i].name);
+	for (size_t i = 0; i < heap->type_count; i++)
+		bytes += heap_text_bytes(heap->types[i].name);
+	for (size_t i = 0; i < heap->problem_text_count; i++)
+		bytes += heap_text_bytes(heap->problem_texts[i]);
+	return bytes;
+}
+
 uint32_t heap_find(const struct heap *heap, addr_t at)
 {
 	return heap_index_find(heap->index, at);

@@ -131,6 +131,10 @@ void heap_destroy(struct heap *heap);
 void heap_cleanup(struct heap **heap);
 #define _cleanup_heap_ CLEANUP(heap_cleanup)
 
+/** What the graph takes of our memory: its arrays and names, heap_reverse()'s when they were made; not
+ *  what the labels read. */
+uint64_t heap_bytes(const struct heap *heap);
+
 /** The object at @a at, or HEAP_NO_OBJECT. */
 uint32_t heap_find(const struct heap *heap, addr_t at);
 

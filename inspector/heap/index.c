@@ -46,6 +46,19 @@ void heap_index_destroy(struct heap_index *index)
 	free(index);
 }
 
+uint64_t heap_index_bytes(const struct heap_index *index)
+{
+	uint64_t bytes = sizeof(*index);
+
+	for (size_t i = 0; i < TABLE_LENGTH; i++)
+		if (index->tables[i])
+			bytes += TABLE_LENGTH * sizeof(*index->tables[i]);
+	// Of a slab, what no cell lies in was never touched.
+	for (const struct heap_index_slab *slab = index->slabs; slab; slab = slab->next)
+		bytes += sizeof(*slab) + (uint64_t)slab->used * PIECE_BYTES;
+	return bytes;
+}
+
 static struct heap_cell *index_new_piece(struct heap_index *index)
 {
 	struct heap_index_slab *slab = index->slabs;

@@ -49,6 +49,9 @@ MUST_USE struct error *heap_index_create(struct heap_index **ret);
 /** Takes NULL. */
 void heap_index_destroy(struct heap_index *index);
 
+/** What it takes of our memory. */
+uint64_t heap_index_bytes(const struct heap_index *index);
+
 /** Whether an object can be at @a at at all. */
 static inline bool heap_index_takes(addr_t at)
 {

@@ -27,6 +27,14 @@ void reverse_destroy(struct heap_reverse *reverse)
 	free(reverse);
 }
 
+uint64_t reverse_bytes(const struct heap_reverse *reverse)
+{
+	if (!reverse)
+		return 0;
+	return sizeof(*reverse) + reverse->edge_count * sizeof(*reverse->ids) +
+	       (reverse->object_count + 2) * sizeof(*reverse->first);
+}
+
 struct reverse_work {
 	const struct heap *heap;
 	struct heap_reverse *reverse;

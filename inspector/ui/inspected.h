@@ -36,12 +36,26 @@ struct session_look {
 	char reason[160];
 };
 
+/** What it took to build a graph. Times are by the clock, over all stops that were made for it. */
+struct inspected_cost {
+	/** From the preparation of the first stop until the graph was there: the waiting between two
+	 *  stops, too. */
+	uint64_t build_ns;
+	/** Of that: making room for the copy and copying; walking the copies; packing what was met. */
+	uint64_t copy_ns;
+	uint64_t walk_ns;
+	uint64_t pack_ns;
+	/** The copy that the graph was made of. */
+	uint64_t copied_bytes;
+};
+
 /** The graph of references of one moment. */
 struct inspected_graph {
 	struct heap *heap;
 	struct session_look look;
 	/** When it was taken (base/clock.h), 0 when that is not known. */
 	uint64_t taken_ns;
+	struct inspected_cost cost;
 };
 
 struct inspected;
@@ -136,6 +150,17 @@ static inline void inspected_graph_head(const struct inspected *inspected, const
 	ret->truncated = graph->heap->truncated;
 	ret->problem_texts = (const char *const *)graph->heap->problem_texts;
 	ret->problem_text_count = graph->heap->problem_text_count;
+	ret->graph = (struct report_graph){
+		.is_known = true,
+		.object_count = graph->heap->object_count,
+		.reference_count = graph->heap->first_edge[graph->heap->object_count],
+		.build_ns = graph->cost.build_ns,
+		.copy_ns = graph->cost.copy_ns,
+		.walk_ns = graph->cost.walk_ns,
+		.pack_ns = graph->cost.pack_ns,
+		.bytes = heap_bytes(graph->heap),
+		.copied_bytes = graph->cost.copied_bytes,
+	};
 }
 
 #endif

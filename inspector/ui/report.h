@@ -71,6 +71,22 @@ struct report_cell {
 	size_t count;
 };
 
+/** How the graph of references was built that an answer comes from. */
+struct report_graph {
+	/** False for an answer that comes from no graph: the rest is 0 then, and nothing is told. */
+	bool is_known;
+	uint64_t object_count;
+	uint64_t reference_count;
+	/** All that the user waited for, and its largest parts (struct inspected_cost). */
+	uint64_t build_ns;
+	uint64_t copy_ns;
+	uint64_t walk_ns;
+	uint64_t pack_ns;
+	/** Of our memory: the graph itself, and the copy of the process's memory beside it. */
+	uint64_t bytes;
+	uint64_t copied_bytes;
+};
+
 /** The head that every document has (CLI.md). NULL and 0 are null in JSON. */
 struct report_head {
 	const char *verb;
@@ -96,6 +112,7 @@ struct report_head {
 	/** The first few of these problems in words. */
 	const char *const *problem_texts;
 	size_t problem_text_count;
+	struct report_graph graph;
 };
 
 struct report;

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 
+#include "base/array.h"
 #include "base/text.h"
 #include "ui/safe_text.h"
 
@@ -172,13 +173,31 @@ static json_t *report_json_milliseconds(uint64_t ns)
 	return json_real((double)ns / 1e6);
 }
 
+struct report_json_member {
+	const char *key;
+	json_t *value;
+};
+
+static struct error *report_json_set_all(json_t *object, const struct report_json_member *members,
+					 size_t count)
+{
+	struct error *error = NULL;
+
+	// All of them, although one has failed: setting is what gives a value an owner.
+	for (size_t i = 0; i < count; i++) {
+		struct error *failed = report_json_set(object, members[i].key, members[i].value);
+		if (!error)
+			error = failed;
+		else
+			error_destroy(failed);
+	}
+	return error;
+}
+
 static struct error *report_json_target(json_t *target, const struct report_head *head)
 {
 	bool stopped = head->stops > 0;
-	const struct {
-		const char *key;
-		json_t *value;
-	} members[] = {
+	const struct report_json_member members[] = {
 		{"pid", head->pid ? json_integer(head->pid) : json_null()},
 		{"core", report_json_text(head->core)},
 		{"runtime", report_json_text(head->runtime)},
@@ -196,17 +215,24 @@ static struct error *report_json_target(json_t *target, const struct report_head
 					  : json_null()},
 		{"debug_info", report_json_text(head->debug_info)},
 	};
-	struct error *error = NULL;
 
-	// All of them, although one has failed: setting is what gives a value an owner.
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		struct error *failed = report_json_set(target, members[i].key, members[i].value);
-		if (!error)
-			error = failed;
-		else
-			error_destroy(failed);
-	}
-	return error;
+	return report_json_set_all(target, members, ARRAY_COUNT(members));
+}
+
+static struct error *report_json_graph(json_t *into, const struct report_graph *graph)
+{
+	const struct report_json_member members[] = {
+		{"objects", json_integer((json_int_t)graph->object_count)},
+		{"references", json_integer((json_int_t)graph->reference_count)},
+		{"build_ms", report_json_milliseconds(graph->build_ns)},
+		{"copy_ms", report_json_milliseconds(graph->copy_ns)},
+		{"walk_ms", report_json_milliseconds(graph->walk_ns)},
+		{"pack_ms", report_json_milliseconds(graph->pack_ns)},
+		{"bytes", json_integer((json_int_t)graph->bytes)},
+		{"copied_bytes", json_integer((json_int_t)graph->copied_bytes)},
+	};
+
+	return report_json_set_all(into, members, ARRAY_COUNT(members));
 }
 
 static struct error *report_json_problems(json_t *problems, const struct report_head *head)
@@ -234,13 +260,17 @@ static struct error *report_json_object_under(json_t *root, const char *key, jso
 static struct error *report_json_begin(struct report *report, const struct report_head *head)
 {
 	struct report_json *json = (struct report_json *)report;
-	json_t *target, *problems;
+	json_t *target, *graph, *problems;
 	struct error *error = report_json_set(json->root, "verb", report_json_text(head->verb));
 
 	if (!error)
 		error = report_json_object_under(json->root, "target", &target);
 	if (!error)
 		error = report_json_target(target, head);
+	if (!error && head->graph.is_known)
+		error = report_json_object_under(json->root, "graph", &graph);
+	if (!error && head->graph.is_known)
+		error = report_json_graph(graph, &head->graph);
 	if (!error)
 		error = report_json_object_under(json->root, "problems", &problems);
 	if (!error)

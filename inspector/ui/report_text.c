@@ -158,6 +158,23 @@ static struct error *report_text_problems(struct report_text *text, const struct
 				text_chars(&reasons));
 }
 
+static struct error *report_text_graph(struct report_text *text, const struct report_graph *graph)
+{
+	char objects[HUMAN_CHARS], references[HUMAN_CHARS], bytes[HUMAN_CHARS], copied[HUMAN_CHARS];
+	char build[HUMAN_CHARS], copy[HUMAN_CHARS], walk[HUMAN_CHARS], pack[HUMAN_CHARS];
+
+	return report_text_line(
+		&text->body,
+		"graph of %s objects and %s references, %s beside a copy of %s, "
+		"built in %s (copy %s, walk %s, pack %s)",
+		human_count((int64_t)graph->object_count, objects),
+		human_count((int64_t)graph->reference_count, references),
+		human_bytes((int64_t)graph->bytes, bytes),
+		human_bytes((int64_t)graph->copied_bytes, copied),
+		human_duration_ns(graph->build_ns, build), human_duration_ns(graph->copy_ns, copy),
+		human_duration_ns(graph->walk_ns, walk), human_duration_ns(graph->pack_ns, pack));
+}
+
 static struct error *report_text_begin(struct report *report, const struct report_head *head)
 {
 	struct report_text *text = (struct report_text *)report;
@@ -184,6 +201,8 @@ static struct error *report_text_begin(struct report *report, const struct repor
 		error = report_text_line(&text->body, "%s", text_chars(&line));
 	if (!error && text->style.verbose && head->debug_info)
 		error = report_text_line(&text->body, "described by %s", head->debug_info);
+	if (!error && text->style.verbose && head->graph.is_known)
+		error = report_text_graph(text, &head->graph);
 	return error ? error : text_appendf(&text->body, "\n");
 }
 

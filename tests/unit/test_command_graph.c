@@ -292,6 +292,25 @@ static void an_older_graph_tells_its_age(void **state)
 	assert_null(strstr(text, "ago"));
 }
 
+static void every_answer_tells_how_its_graph_was_built(void **state)
+{
+	static const char *const lines[] = {"refs dict", "referrers dict", "show dict", "cycles",
+					    "garbage"};
+
+	fake.graph.cost = (struct inspected_cost){.build_ns = 12500000, .copied_bytes = 4096};
+	for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+		json_t *root = fake_inspected_json(&fake, lines[i]);
+		const json_t *graph = json_object_get(root, "graph");
+		assert_int_equal(json_integer_value(json_object_get(graph, "objects")),
+				 fake.graph.heap->object_count);
+		assert_true(json_integer_value(json_object_get(graph, "references")) > 0);
+		assert_true(json_integer_value(json_object_get(graph, "bytes")) > 0);
+		assert_int_equal(json_integer_value(json_object_get(graph, "copied_bytes")), 4096);
+		assert_true(json_real_value(json_object_get(graph, "build_ms")) == 12.5);
+		json_decref(root);
+	}
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, given_a_shop, end)
@@ -311,6 +330,7 @@ int main(void)
 		TEST(a_hostile_name_does_no_harm),
 		TEST(refresh_drops_the_graph),
 		TEST(an_older_graph_tells_its_age),
+		TEST(every_answer_tells_how_its_graph_was_built),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,6 +101,29 @@ static void excess_is_what_neither_references_nor_roots_explain(void **state)
 	assert_int_equal(excess[3], UINT32_MAX);
 }
 
+static void its_bytes_grow_with_its_objects_and_references(void **state)
+{
+	_cleanup_text_ struct text text = {0};
+	struct heap_referrers referrers;
+	enum { COUNT = 1000 };
+
+	for (unsigned i = 1; i <= COUNT; i++)
+		assert_null(text_appendf(&text, "object 0x%x T\n", i * 64));
+	_cleanup_heap_ struct heap *apart = parse(text_chars(&text));
+	for (unsigned i = 1; i <= COUNT; i++)
+		assert_null(text_appendf(&text, "edge 0x%x 0x40\n", i * 64));
+	_cleanup_heap_ struct heap *tied = parse(text_chars(&text));
+	_cleanup_heap_ struct heap *nothing = parse("");
+
+	uint64_t each = heap_bytes(apart) - heap_bytes(nothing);
+	assert_true(each >= 34 * COUNT);
+	assert_int_equal(heap_bytes(tied) - heap_bytes(apart), COUNT * sizeof(heap_edge));
+	// Who refers to whom is counted from when it was asked for.
+	uint64_t before = heap_bytes(tied);
+	assert_null(heap_reverse(tied, 1, &referrers));
+	assert_true(heap_bytes(tied) >= before + 2 * COUNT * sizeof(uint32_t));
+}
+
 static void a_heap_of_nothing_answers_all_questions(void **state)
 {
 	_cleanup_heap_ struct heap *heap = parse("");
@@ -123,6 +146,7 @@ int main(void)
 		cmocka_unit_test(objects_are_found_at_their_addresses_alone),
 		cmocka_unit_test(referrers_are_told_as_often_as_they_refer),
 		cmocka_unit_test(excess_is_what_neither_references_nor_roots_explain),
+		cmocka_unit_test(its_bytes_grow_with_its_objects_and_references),
 		cmocka_unit_test(a_heap_of_nothing_answers_all_questions),
 	};
 

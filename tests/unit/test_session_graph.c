@@ -255,6 +255,23 @@ static void a_graph_is_made_of_a_copy_while_the_process_runs_on(void **state)
 	assert_int_equal(heap->at[0], 16);
 }
 
+static void what_building_a_graph_took_is_known(void **state)
+{
+	struct given *given = *state;
+	uint64_t begin_ns = clock_now_ns();
+
+	// The second moment is the good one: the walk over the first counts, too.
+	script.bad_count = 1;
+	assert_null(graph(given));
+	uint64_t waited_ns = clock_now_ns() - begin_ns;
+	const struct inspected_cost *cost = session_graph_cost(given->graph);
+	assert_true(cost->copy_ns > 0 && cost->walk_ns > 0 && cost->pack_ns > 0);
+	assert_true(cost->copy_ns + cost->walk_ns + cost->pack_ns <= cost->build_ns);
+	assert_true(cost->build_ns <= waited_ns);
+	assert_true(cost->build_ns >= given->look.pause_total_ns);
+	assert_true(cost->copied_bytes >= sizeof(ticking));
+}
+
 static void a_graph_comes_with_the_stacks_of_all_threads(void **state)
 {
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -384,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_SESSION(a_graph_is_made_of_a_copy_while_the_process_runs_on),
+		WITH_SESSION(what_building_a_graph_took_is_known),
 		WITH_SESSION(a_graph_comes_with_the_stacks_of_all_threads),
 		WITH_SESSION(a_bad_copy_is_followed_by_another_with_more_effort),
 		WITH_SESSION(a_moment_that_shows_itself_as_bad_is_not_copied),
