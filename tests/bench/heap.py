@@ -7,7 +7,8 @@ to new ones, a fifth of them all, and the collector runs, so that neither addres
 collector's lists are in the order in which things were made.
 
 Lines of standard input: "counter" answers the seconds that collections.Counter over
-gc.get_objects() takes here; "watch" starts watching the heartbeat and "seen" answers the seconds of
+gc.get_objects() takes here, and the count; "referents" those of asking each of them what it refers to;
+"anchor" answers the address of a Session; "watch" starts watching the heartbeat and "seen" answers the seconds of
 its longest gap since, and of its usual one."""
 import collections
 import gc
@@ -73,6 +74,13 @@ def count():
     return clock() - begin, sum(counts.values())
 
 
+def referents():
+    begin = clock()
+    for thing in gc.get_objects():
+        gc.get_referents(thing)
+    return clock() - begin
+
+
 def main():
     chance = random.Random(1)
     gc.disable()
@@ -92,6 +100,10 @@ def main():
             break
         if line == "counter":
             print("%.9f %d" % count())
+        elif line == "referents":
+            print("%.9f" % referents())
+        elif line == "anchor":
+            print("0x%x" % id(sessions[0]))
         elif line == "watch":
             heartbeat.watch()
             print("ok")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// measure COMMAND...: runs it with standard output to /dev/null and prints "nanoseconds KiB status":
-// wall time from fork to end, peak resident memory, and exit status. A process's peak is at least
-// that of the process it was forked from, so it is forked from this one, which is small.
+// measure OUTPUT COMMAND...: runs it with standard output to the file OUTPUT and prints "nanoseconds
+// nanoseconds KiB status": wall time from fork to end, time of all processors, peak resident memory, and
+// exit status. A process's peak is at least that of the process it was forked from, so it is forked from
+// this one, which is small.
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,6 +19,12 @@ static long long now_ns(void)
 	return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+static long long processors_ns(const struct rusage *usage)
+{
+	return (usage->ru_utime.tv_sec + usage->ru_stime.tv_sec) * 1000000000LL +
+	       (usage->ru_utime.tv_usec + usage->ru_stime.tv_usec) * 1000LL;
+}
+
 int main(int argc, char **argv)
 {
 	long long begin = now_ns();
@@ -25,22 +32,22 @@ int main(int argc, char **argv)
 	int status;
 	pid_t pid;
 
-	if (argc < 2)
+	if (argc < 3)
 		return 2;
 	pid = fork();
 	if (pid < 0)
 		return 1;
 	if (pid == 0) {
-		int null = open("/dev/null", O_WRONLY);
+		int output = open(argv[1], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
-		if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
+		if (output < 0 || dup2(output, STDOUT_FILENO) < 0)
 			_exit(127);
-		execvp(argv[1], argv + 1);
+		execvp(argv[2], argv + 2);
 		_exit(127);
 	}
 	if (wait4(pid, &status, 0, &usage) != pid)
 		return 1;
-	printf("%lld %ld %d\n", now_ns() - begin, usage.ru_maxrss,
+	printf("%lld %lld %ld %d\n", now_ns() - begin, processors_ns(&usage), usage.ru_maxrss,
 	       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return 0;
 }
