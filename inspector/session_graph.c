@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "debug/module.h"
 #include "heap/builder.h"
 #include "mem/mirror.h"
 #include "mem/pause.h"
@@ -215,6 +216,13 @@ static struct error *graph_make_room(struct session_graph *graph)
 	return error;
 }
 
+// The structs of objects were asked for after the session was opened, and to read them from DWARF again
+// takes as long as to walk a million objects. The answer does not depend on it.
+static void graph_save_layouts(struct session *session)
+{
+	error_destroy(module_list_save(session->process.modules));
+}
+
 static struct error *graph_pack(struct session_graph *graph, struct heap_sink *builder)
 {
 	uint64_t begin_ns = clock_now_ns();
@@ -250,6 +258,7 @@ struct error *session_graph(struct session *session, struct session_look *look,
 		error = graph_add_labels(graph);
 	if (error)
 		return error;
+	graph_save_layouts(session);
 	graph->cost.copied_bytes = mem_mirror_copied_bytes(graph->mirror);
 	graph->cost.build_ns = clock_now_ns() - begin_ns;
 	*ret = take_ptr(graph);
@@ -286,8 +295,10 @@ struct error *session_graph_annotate(struct session *session, struct session_gra
 {
 	if (graph->heap->is_annotated)
 		return NULL;
-	return session->target->ops->annotate(session->target, &graph->moment, graph->heap,
-					      session->options.threads);
+	struct error *error = session->target->ops->annotate(session->target, &graph->moment,
+							     graph->heap, session->options.threads);
+	graph_save_layouts(session);
+	return error;
 }
 
 struct error *session_graph_describe(struct session *session, struct session_graph *graph,

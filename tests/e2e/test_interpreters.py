@@ -80,6 +80,26 @@ def test_a_second_attach_reads_its_layout_from_the_cache(
     assert [(path.stat().st_ino, path.stat().st_mtime_ns) for path in cached] == stamps
 
 
+def test_a_second_graph_reads_the_structs_of_objects_from_the_cache(
+        interpreter, start, leakinspect, tmp_path):
+    target = start("idle.py", interpreter)
+    env = {"XDG_CACHE_HOME": str(tmp_path)}
+
+    def cached():
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns, path.stat().st_size)
+                for path in tmp_path.rglob("*") if path.is_file()}
+
+    leakinspect("types", target.pid, env=env)
+    before = cached()
+    first = leakinspect("garbage", target.pid, env=env)
+    after = cached()
+    assert sum(size for _, _, size in after.values()) > sum(size for _, _, size in before.values())
+    second = leakinspect("garbage", target.pid, env=env)
+    assert [second["graph"][key] for key in ("objects", "references")] == \
+        [first["graph"][key] for key in ("objects", "references")]
+    assert cached() == after
+
+
 @pytest.mark.parametrize("damage", ["empty", "cut", "zeros", "noise", "one byte off"])
 def test_a_damaged_cache_does_not_change_the_answer(
         damage, debian_python, start, leakinspect, tmp_path):
