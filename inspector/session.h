@@ -71,8 +71,7 @@ uint64_t session_graph_taken_ns(const struct session_graph *graph);
 const struct inspected_cost *session_graph_cost(const struct session_graph *graph);
 
 /** Finds what in C code holds objects, leaks and generations (target_ops.annotate()); once. */
-MUST_USE struct error *session_graph_annotate(struct session *session,
-					      struct session_graph *graph);
+MUST_USE struct error *session_graph_annotate(struct session *session, struct session_graph *graph);
 
 /** Appends what repr() might say of object @a object of the heap, at most @a chars_max
  *  characters. */
