@@ -3,8 +3,8 @@
 beside a walk in GDB's Python; what it takes of our memory; and what is asked of it then."""
 from tools import MIB, medians
 
-# A walk in GDB takes most of a millisecond for an object, and the process stands still meanwhile.
-GDB_OBJECTS, GDB_SECONDS = 20_000, 10
+# A sample: what GDB takes for an object does not depend on how many there are.
+GDB_OBJECTS, GDB_SECONDS = 20_000, 20
 # Of a large heap a median of three is enough: a run takes seconds, and their spread is small.
 LARGE, LARGE_RUNS = 5_000_000, 3
 

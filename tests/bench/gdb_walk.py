@@ -16,20 +16,26 @@ OBJECT_EX = 16
 GENERAL_KEYS = 0
 
 
+def pointer_to(name):
+    # Of a name that a file only declares GDB looks for the struct at every access: a millisecond each.
+    return gdb.lookup_type(name).strip_typedefs().pointer()
+
+
 class Walk:
     def __init__(self):
         self.char = gdb.lookup_type("char").pointer()
-        self.object = gdb.lookup_type("PyObject").pointer()
-        self.var_object = gdb.lookup_type("PyVarObject").pointer()
-        self.gc_head = gdb.lookup_type("PyGC_Head").pointer()
-        self.list = gdb.lookup_type("PyListObject").pointer()
-        self.tuple = gdb.lookup_type("PyTupleObject").pointer()
-        self.dict = gdb.lookup_type("PyDictObject").pointer()
-        self.values = gdb.lookup_type("PyDictValues").pointer()
-        self.heap_type = gdb.lookup_type("PyHeapTypeObject")
-        self.member = gdb.lookup_type("PyMemberDef").pointer()
-        self.entry = gdb.lookup_type("PyDictKeyEntry").pointer()
-        self.text_entry = gdb.lookup_type("PyDictUnicodeEntry").pointer()
+        self.object = pointer_to("PyObject")
+        self.var_object = pointer_to("PyVarObject")
+        self.gc_head = pointer_to("PyGC_Head")
+        self.list = pointer_to("PyListObject")
+        self.tuple = pointer_to("PyTupleObject")
+        self.dict = pointer_to("PyDictObject")
+        self.values = pointer_to("PyDictValues")
+        self.heap_type = pointer_to("PyHeapTypeObject")
+        self.heap_type_bytes = self.heap_type.target().sizeof
+        self.member = pointer_to("PyMemberDef")
+        self.entry = pointer_to("PyDictKeyEntry")
+        self.text_entry = pointer_to("PyDictUnicodeEntry")
         self.referents = {"list": self.of_list, "tuple": self.of_tuple, "dict": self.of_dict}
         self.references = 0
 
@@ -71,13 +77,13 @@ class Walk:
         if flags & MANAGED_DICT:
             values = thing.cast(self.values.pointer())[-4]
             if int(values):
-                keys = type_of.cast(self.heap_type.pointer())["ht_cached_keys"]
+                keys = type_of.cast(self.heap_type)["ht_cached_keys"]
                 for place in range(int(keys["dk_nentries"])):
                     self.met(values["values"][place])
             else:
                 self.met(thing.cast(self.object.pointer())[-3])
         count = int(type_of.cast(self.var_object)["ob_size"])
-        slots = (type_of.cast(self.char) + self.heap_type.sizeof).cast(self.member)
+        slots = (type_of.cast(self.char) + self.heap_type_bytes).cast(self.member)
         for place in range(count):
             if int(slots[place]["type"]) == OBJECT_EX:
                 at = thing.cast(self.char) + int(slots[place]["offset"])
