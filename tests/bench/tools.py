@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -54,6 +55,8 @@ class Tools:
 
     def gdb_walk(self, pid, objects, seconds):
         """(objects, seconds) of a walk in GDB's Python, ended by either; None where it cannot."""
+        if not shutil.which("gdb"):
+            return None
         done = subprocess.run(["gdb", "-nx", "-batch", "-iex", "set debuginfod enabled off", "-p",
                                str(pid), "-ex", "set $objects = %d" % objects,
                                "-ex", "set $seconds = %d" % seconds,
