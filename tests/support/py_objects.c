@@ -191,6 +191,9 @@ static addr_t image_dict_keys(struct py_image *image, enum py_image_dict kind, u
 	py_image_set(image, keys, layout->f.keys_refcnt, kind == PY_IMAGE_SPLIT ? 2 : 1);
 	py_image_set(image, keys, layout->f.keys_usable, usable - count);
 	py_image_set(image, keys, layout->f.keys_nentries, count);
+	// A function of its own for each kind, as 3.10 and before tell them apart.
+	if (layout->f.keys_lookup.present)
+		py_image_set(image, keys, layout->f.keys_lookup, PY_IMAGE_LOOKUP_AT + 16 * kind);
 	if (layout->f.keys_log2_size.present) {
 		py_image_set(image, keys, layout->f.keys_log2_size,
 			     (uint64_t)__builtin_ctzll(slots));
@@ -251,11 +254,14 @@ addr_t py_image_dict_keys(const struct py_image *image, addr_t dict)
 						     : image->layout.f.dict_keys);
 }
 
-addr_t py_image_class(struct py_image *image, const char *module, const char *name,
-		      uint64_t basicsize, uint64_t flags)
+addr_t py_image_slotted_class(struct py_image *image, const char *module, const char *name,
+			      uint64_t basicsize, uint64_t flags, const struct py_image_slot *slots,
+			      size_t slot_count)
 {
 	const struct py_layout *layout = &image->layout;
-	addr_t at = py_image_object(image, image->type[IMAGE_TYPE], layout->size.heaptype);
+	size_t slot_bytes = slot_count * layout->size.memberdef;
+	addr_t at =
+		py_image_object(image, image->type[IMAGE_TYPE], layout->size.heaptype + slot_bytes);
 	struct py_image_item item = {py_image_str(image, "__module__"),
 				     py_image_str(image, module)};
 	addr_t name_at = py_image_str(image, name);
@@ -267,6 +273,47 @@ addr_t py_image_class(struct py_image *image, const char *module, const char *na
 	py_image_set(image, at, layout->f.heaptype_name, name_at);
 	if (layout->f.heaptype_qualname.present)
 		py_image_set(image, at, layout->f.heaptype_qualname, name_at);
+	py_image_set(image, at, layout->f.var_size, slot_count);
+	for (size_t i = 0; i < slot_count; i++) {
+		addr_t slot = at + layout->size.heaptype + i * layout->size.memberdef;
+		py_image_set(image, slot, layout->f.memberdef_name,
+			     image_c_string(image, slots[i].name));
+		py_image_set(image, slot, layout->f.memberdef_type, slots[i].type);
+		py_image_set(image, slot, layout->f.memberdef_offset, slots[i].offset);
+	}
+	py_image_track(image, at);
+	return at;
+}
+
+addr_t py_image_class(struct py_image *image, const char *module, const char *name,
+		      uint64_t basicsize, uint64_t flags)
+{
+	return py_image_slotted_class(image, module, name, basicsize, flags, NULL, 0);
+}
+
+addr_t py_image_list(struct py_image *image, const addr_t *items, size_t count)
+{
+	const struct py_layout *layout = &image->layout;
+	addr_t at = py_image_object(image, image->type[IMAGE_LIST],
+				    fake_layout_size(image->fields, "PyListObject"));
+	addr_t items_at = py_image_alloc(image, (count + 1) * sizeof(addr_t));
+
+	memcpy(py_image_at(image, items_at), items, count * sizeof(addr_t));
+	py_image_set(image, at, layout->f.list_items, items_at);
+	py_image_set(image, at, layout->f.var_size, count);
+	py_image_set(image, at, layout->f.list_allocated, count + 1);
+	py_image_track(image, at);
+	return at;
+}
+
+addr_t py_image_tuple(struct py_image *image, const addr_t *items, size_t count)
+{
+	const struct py_layout *layout = &image->layout;
+	uint32_t head = layout->f.tuple_items.offset;
+	addr_t at = py_image_object(image, image->type[IMAGE_TUPLE], head + count * sizeof(addr_t));
+
+	memcpy(py_image_at(image, at + head), items, count * sizeof(addr_t));
+	py_image_set(image, at, layout->f.var_size, count);
 	py_image_track(image, at);
 	return at;
 }

@@ -3,7 +3,7 @@
 #define SUPPORT_PY_OBJECTS_H
 
 /*
- * What a test puts into a py_image: strings, dicts, classes.
+ * What a test puts into a py_image: strings, lists, tuples, dicts, classes.
  */
 
 #include "support/py_image.h"
@@ -21,6 +21,9 @@ enum py_image_dict {
 	/** A table of keys, shared, and values apart. Not in Python 2. */
 	PY_IMAGE_SPLIT,
 };
+
+/** Before 3.11 a table's dk_lookup, + 16 * enum py_image_dict: nobody looks there. */
+static const addr_t PY_IMAGE_LOOKUP_AT = 0x555557000000;
 
 /** A string as that era's interpreter keeps names in: compact ASCII, Python 2's str. */
 addr_t py_image_str(struct py_image *image, const char *text);
@@ -42,6 +45,23 @@ addr_t py_image_dict_keys(const struct py_image *image, addr_t dict);
 /** A class statement's: a tracked heap type with a dict that tells its module. */
 addr_t py_image_class(struct py_image *image, const char *module, const char *name,
 		      uint64_t basicsize, uint64_t flags);
+
+/** What `__slots__` leaves behind the class object: a PyMemberDef. */
+struct py_image_slot {
+	const char *name;
+	/** 16 for an object (T_OBJECT_EX). */
+	uint32_t type;
+	uint64_t offset;
+};
+
+/** The same with slots. */
+addr_t py_image_slotted_class(struct py_image *image, const char *module, const char *name,
+			      uint64_t basicsize, uint64_t flags, const struct py_image_slot *slots,
+			      size_t slot_count);
+
+/** Tracked; a list has room for one item more than it holds. */
+addr_t py_image_list(struct py_image *image, const addr_t *items, size_t count);
+addr_t py_image_tuple(struct py_image *image, const addr_t *items, size_t count);
 
 /** For py_image_create(): fills in the static types. */
 void py_image_place_types(struct py_image *image);
