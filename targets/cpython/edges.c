@@ -16,6 +16,8 @@ enum {
 	PLAN_SLOTS = 1024,
 	/** Larger objects are not worth running twice to be checked. */
 	TRIAL_REFERENCES_MAX = 1 << 12,
+	/** In the kind of a reference that a member is found to stand for; not outside edges_owned(). */
+	EDGE_TAKEN = 1 << 30,
 };
 
 /** More items than any real object has; a corrupt one ends here. */
@@ -256,16 +258,13 @@ static void edges_values(struct py_edges *edges, const struct py_plan *plan, add
 	edges->variant |= 1;
 	py_dict_begin_keys(edges->layout, edges->window, plan->cached_keys_at, &keys);
 	uint64_t count = keys.left < count_max ? keys.left : count_max;
-	for (uint64_t i = 0; i < count; i++) {
-		addr_t value = edges_word(edges, at + i * sizeof(addr_t));
-		if (value)
-			edges_add(edges, value, HEAP_EDGE_GC, PY_ORIGIN_ATTRIBUTE,
-				  edges->wants_origins
-					  ? edges_word(edges, keys.entry_at + i * keys.stride +
-								      keys.key_offset)
-					  : 0,
-				  NULL);
-	}
+	for (uint64_t i = 0; i < count; i++)
+		edges_add(edges, edges_word(edges, at + i * sizeof(addr_t)), HEAP_EDGE_GC,
+			  PY_ORIGIN_ATTRIBUTE,
+			  edges->wants_origins ? edges_word(edges, keys.entry_at + i * keys.stride +
+									   keys.key_offset)
+					       : 0,
+			  NULL);
 }
 
 static void edges_add_dict(struct py_edges *edges, addr_t dict_at)
@@ -474,12 +473,19 @@ static void edges_try(struct py_edges *edges, struct py_plan *plan, addr_t at)
 	edges_visited(edges, plan, at, visited, visited_count);
 }
 
-static bool edges_has_gc(const struct py_edges *edges, addr_t to, size_t gc_count, size_t nth)
+// Whether @a to was visited for a member of @a kind: one visit is for one, but enough for any guesses.
+static bool edges_take_gc(struct py_edges *edges, addr_t to, size_t gc_count,
+			  enum heap_edge_kind kind)
 {
-	for (size_t i = 0; i < gc_count; i++)
-		if (edges->list[i].to == to && (edges->list[i].kind & 3) == HEAP_EDGE_GC &&
-		    nth-- == 0)
-			return true;
+	uint32_t taken = kind == HEAP_EDGE_GUESS ? 0 : EDGE_TAKEN;
+
+	for (size_t i = 0; kind != HEAP_EDGE_WEAK && i < gc_count; i++) {
+		struct heap_reference *reference = &edges->list[i];
+		if (reference->to != to || (reference->kind & (3 | taken)) != HEAP_EDGE_GC)
+			continue;
+		reference->kind |= taken;
+		return true;
+	}
 	return false;
 }
 
@@ -489,15 +495,9 @@ static void edges_owned_member(struct py_edges *edges, const struct py_owned *ow
 	for (uint32_t i = 0; i < owned->count; i++) {
 		uint32_t offset = owned->offset + i * (uint32_t)sizeof(addr_t);
 		addr_t to = edges_word(edges, at + offset);
-		size_t nth = 0;
-		if (!to || to % sizeof(addr_t))
-			continue;
-		// The same object may be in two members and be visited for one.
-		for (size_t j = gc_count; j < edges->count; j++)
-			nth += edges->list[j].to == to;
-		if (owned->kind != HEAP_EDGE_WEAK && edges_has_gc(edges, to, gc_count, nth))
-			continue;
-		edges_add(edges, to, owned->kind, PY_ORIGIN_MEMBER, offset, owned->name);
+		if (to && to % sizeof(addr_t) == 0 &&
+		    !edges_take_gc(edges, to, gc_count, owned->kind))
+			edges_add(edges, to, owned->kind, PY_ORIGIN_MEMBER, offset, owned->name);
 	}
 }
 
@@ -514,8 +514,12 @@ static void edges_owned(struct py_edges *edges, const struct py_plan *plan, addr
 		if (guard)
 			edges_owned_member(edges, owned, at, gc_count);
 	}
-	if (plan->owns_type && !edges_has_gc(edges, plan->type->at, gc_count, 0))
+	// A slot of an instance may refer to its class, too.
+	if (plan->owns_type && ((plan->is_instance && !atomic_load(&plan->visits_type)) ||
+				!edges_take_gc(edges, plan->type->at, gc_count, HEAP_EDGE_OWNED)))
 		edges_add(edges, plan->type->at, HEAP_EDGE_OWNED, PY_ORIGIN_TYPE, 0, NULL);
+	for (size_t i = 0; (plan->owned_count || plan->owns_type) && i < gc_count; i++)
+		edges->list[i].kind &= ~(uint32_t)EDGE_TAKEN;
 }
 
 // A class owns the names of its instances' attributes.

@@ -216,7 +216,7 @@ static void a_reference_to_its_own_class_is_told_from_the_one_that_all_have(void
 		given_pair_class(graph, py_code_visit_members(graph->image, both_and_type, 3));
 	addr_t other = given_pair(graph, with, with, 0);
 
-	PY_GRAPH_EXPECT(graph, pair, {class, GC}, {class, GC});
+	PY_GRAPH_EXPECT(graph, pair, {class, GC}, {class, GC}, {class, OWNED});
 	PY_GRAPH_EXPECT(graph, other, {with, GC}, {with, GC});
 }
 
