@@ -16,6 +16,8 @@ enum {
 	PLAN_SLOTS = 1024,
 	/** Larger objects are not worth running twice to be checked. */
 	TRIAL_REFERENCES_MAX = 1 << 12,
+	/** SHARED_KEYS_MAX_SIZE of pycore_dict.h is 30; one byte has the number. */
+	SHARED_KEYS_MAX = 255,
 	/** In the kind of a reference that a member is found to stand for; not outside edges_owned(). */
 	EDGE_TAKEN = 1 << 30,
 };
@@ -257,8 +259,7 @@ static void edges_values(struct py_edges *edges, const struct py_plan *plan, add
 
 	edges->variant |= 1;
 	py_dict_begin_keys(edges->layout, edges->window, plan->cached_keys_at, &keys);
-	uint64_t count = keys.left < count_max ? keys.left : count_max;
-	for (uint64_t i = 0; i < count; i++)
+	for (uint64_t i = 0; i < keys.left && i < count_max; i++)
 		edges_add(edges, edges_word(edges, at + i * sizeof(addr_t)), HEAP_EDGE_GC,
 			  PY_ORIGIN_ATTRIBUTE,
 			  edges->wants_origins ? edges_word(edges, keys.entry_at + i * keys.stride +
@@ -284,13 +285,13 @@ static void edges_managed(struct py_edges *edges, const struct py_plan *plan, ad
 	case PY_MANAGED_APART: {
 		addr_t values_at = edges_word(edges, at - 4 * sizeof(addr_t));
 		if (values_at)
-			edges_values(edges, plan, values_at, UINT64_MAX);
+			edges_values(edges, plan, values_at, SHARED_KEYS_MAX);
 		edges_add_dict(edges, word);
 		break;
 	}
 	case PY_MANAGED_TAGGED:
 		if (word & 1)
-			edges_values(edges, plan, word + 1, UINT64_MAX);
+			edges_values(edges, plan, word + 1, SHARED_KEYS_MAX);
 		else
 			edges_add_dict(edges, word);
 		break;

@@ -333,6 +333,25 @@ static void more_values_than_there_is_room_for_are_not_read(void **state)
 	PY_GRAPH_EXPECT(graph, cart.object, {a, GC}, {cart.class, GC});
 }
 
+static void shared_keys_without_end_are_followed_a_while(void **state)
+{
+	FOR_EACH_MANAGED_ERA(era)
+	{
+		_cleanup_py_graph_ struct py_graph *graph = py_graph_create(era);
+		const struct py_layout *layout = &graph->image->layout;
+		addr_t a = py_graph_str(graph, "a");
+		const struct py_image_item item = {a, a};
+		struct managed cart = given_managed(graph, &item, 1);
+		addr_t keys =
+			py_image_get(graph->image, cart.class, layout->f.heaptype_cached_keys);
+		size_t count = 0, before = fake_source_read_count(graph->image->fake);
+
+		py_image_set(graph->image, keys, layout->f.keys_nentries, (1ULL << 32) - 1);
+		py_graph_collect(graph, cart.object, &count);
+		assert_true(fake_source_read_count(graph->image->fake) - before < 1000);
+	}
+}
+
 static size_t count_to(struct py_graph *graph, addr_t at, addr_t to, uint32_t kind)
 {
 	size_t count = 0, found = 0;
@@ -450,6 +469,7 @@ int main(void)
 		cmocka_unit_test(an_instance_without_a_dict_refers_to_its_values),
 		cmocka_unit_test(an_instance_whose_dict_was_asked_for_refers_to_it),
 		cmocka_unit_test(more_values_than_there_is_room_for_are_not_read),
+		cmocka_unit_test(shared_keys_without_end_are_followed_a_while),
 		cmocka_unit_test(a_class_refers_to_its_dict_and_to_the_keys_that_it_shares_out),
 		cmocka_unit_test(a_static_type_is_visited_by_nobody),
 		cmocka_unit_test(what_cannot_be_read_refers_to_nothing),
