@@ -317,9 +317,11 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 			 walk->context->foreign_malloc);
 		error = walk_problem(walk, 0, text);
 	}
-	return error ? error
-		     : py_types_announce(walk->types, walk->sink,
-					 walk->pass.edges ? walk->window : NULL);
+	if (!error)
+		error = py_types_announce(walk->types, walk->sink,
+					  walk->pass.edges ? walk->window : NULL);
+	// Finalizers are looked for in classes.
+	return error ? error : mem_window_take_error(walk->window);
 }
 
 static struct error *walk_heap(struct walk *walk, enum target_effort effort)
