@@ -78,9 +78,9 @@ static struct error *graph_modules(struct py_pass *pass, struct mem_window *wind
 	if (cursor.left > MODULES_MAX)
 		cursor.left = MODULES_MAX;
 	while (!error && py_dict_next(&cursor, &key_at, &value_at)) {
-		char name[NAME_BYTES_MAX] = "?";
-		py_string_read(pass->layout, window, key_at, name, sizeof(name));
-		error = graph_root(pass, value_at, HEAP_ROOT_MODULE, name);
+		char name[NAME_BYTES_MAX];
+		bool named = py_string_read(pass->layout, window, key_at, name, sizeof(name));
+		error = graph_root(pass, value_at, HEAP_ROOT_MODULE, named ? name : "?");
 	}
 	return error;
 }
