@@ -83,6 +83,8 @@ struct search {
 	uint32_t root_flag;
 	uint32_t edge;
 	uint32_t end;
+	/** See sweep_ignored(). */
+	uint32_t ignored;
 };
 
 static void search_enter(struct search *search, uint32_t object)
@@ -94,6 +96,7 @@ static void search_enter(struct search *search, uint32_t object)
 	search->edge = heap->first_edge[object];
 	search->end = heap->first_edge[object + 1];
 	search->of[object] = search->number++;
+	search->ignored = sweep_ignored(&search->graph, object);
 	for (uint32_t i = search->edge; i < search->end; i++) {
 		uint32_t to = heap_edge_target(heap->edges[i]);
 
@@ -105,9 +108,11 @@ static void search_enter(struct search *search, uint32_t object)
 static bool refers_to_itself(const struct sweep_graph *graph, uint32_t object)
 {
 	const heap_edge *edges = heap_edges(graph->heap, object);
+	uint32_t ignored = sweep_ignored(graph, object);
 
 	for (uint32_t i = 0; i < heap_edge_count(graph->heap, object); i++) {
-		if (sweep_edge_counts(graph, edges[i]) && heap_edge_target(edges[i]) == object)
+		if (sweep_edge_counts(graph, edges[i], ignored) &&
+		    heap_edge_target(edges[i]) == object)
 			return true;
 	}
 	return false;
@@ -159,7 +164,7 @@ static void search_from(struct search *search, uint32_t start)
 			heap_edge edge = heap->edges[search->edge++];
 			uint32_t to = heap_edge_target(edge);
 
-			if (!sweep_edge_counts(&search->graph, edge))
+			if (!sweep_edge_counts(&search->graph, edge, search->ignored))
 				continue;
 			if (search->of[to]) {
 				search_take_over(search, to);
@@ -180,6 +185,7 @@ static void search_from(struct search *search, uint32_t start)
 			search->root_flag = entry & IS_ROOT;
 			search->edge = search->next_edge[search->depth];
 			search->end = heap->first_edge[search->object + 1];
+			search->ignored = sweep_ignored(&search->graph, search->object);
 			search_take_over(search, done);
 		}
 	}
@@ -245,12 +251,29 @@ static struct error *search_all(struct search *search)
 	return error;
 }
 
+// The object that each type is, for references of objects to their own.
+static uint32_t *find_classes(const struct heap *heap)
+{
+	uint32_t *classes = malloc((heap->type_count + (size_t)1) * sizeof(*classes));
+
+	for (uint32_t i = 0; classes && i < heap->type_count; i++)
+		classes[i] = heap_find(heap, heap->types[i].at);
+	return classes;
+}
+
 struct error *components_find(const struct heap *heap, unsigned kinds, const uint8_t *skip,
-			      struct components *ret)
+			      const uint8_t *classless, struct components *ret)
 {
 	_cleanup_components_ struct components components = {0};
-	struct search search = {.graph = {.heap = heap, .kinds = kinds}, .number = 1};
+	_cleanup_free_ uint32_t *classes = classless ? find_classes(heap) : NULL;
+	struct search search = {
+		.graph = {.heap = heap, .kinds = kinds, .classless = classless, .classes = classes},
+		.number = 1,
+	};
 	struct error *error;
+
+	if (classless && !classes)
+		return error_no_memory();
 
 	components.object_count = heap->object_count;
 	components.of = pages_alloc(components.object_count * sizeof(*components.of));

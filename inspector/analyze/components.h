@@ -25,9 +25,10 @@ struct components {
 };
 
 /** References of @a kinds (bit 1 << enum heap_edge_kind) count. @a skip, when not NULL, has a byte per
- *  object: those with one that is not 0 are left out with all their references. */
+ *  object: those with one that is not 0 are left out with all their references. @a classless, when not
+ *  NULL, has one too: those refer to all but the object that is their own type. */
 MUST_USE struct error *components_find(const struct heap *heap, unsigned kinds, const uint8_t *skip,
-				       struct components *ret);
+				       const uint8_t *classless, struct components *ret);
 
 void components_deinit(struct components *components);
 #define _cleanup_components_ CLEANUP(components_deinit)

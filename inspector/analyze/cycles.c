@@ -442,6 +442,27 @@ static int compare_rows(const void *left, const void *right)
 	return strcmp(a->shape, b->shape);
 }
 
+/*
+ * Whatever is alive is in one component by way of its class: instance, class, method, the globals of its
+ * module, and what those lead to. That is nobody's idea of a cycle, so what is reachable does not refer
+ * to its class here; nor does gc.garbage to what it keeps.
+ */
+static struct error *find_components(struct finder *finder)
+{
+	const struct heap *heap = finder->heap;
+	_cleanup_free_ uint8_t *skip = calloc((size_t)heap->object_count + 1, 1);
+	_cleanup_free_ uint8_t *classless = calloc((size_t)heap->object_count + 1, 1);
+
+	if (!skip || !classless)
+		return error_no_memory();
+	if (heap->garbage_list != HEAP_NO_OBJECT)
+		skip[heap->garbage_list] = 1;
+	for (uint32_t i = 0; i < heap->object_count; i++)
+		classless[i] = finder->garbage->state[i] != GARBAGE_UNREACHABLE &&
+			       finder->garbage->state[i] != GARBAGE_UNCOLLECTABLE;
+	return components_find(heap, 1U << HEAP_EDGE_GC, skip, classless, &finder->components);
+}
+
 static struct error *find_all(struct finder *finder)
 {
 	struct error *error = mark_parts(finder);
@@ -449,8 +470,7 @@ static struct error *find_all(struct finder *finder)
 	if (!error)
 		error = mark_garbage_list(finder);
 	if (!error)
-		error = components_find(finder->heap, 1U << HEAP_EDGE_GC, NULL,
-					&finder->components);
+		error = find_components(finder);
 	if (!error)
 		error = cycle_search_create(finder->heap, &finder->components, finder->parts,
 					    &finder->search);

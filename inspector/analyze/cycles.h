@@ -4,7 +4,8 @@
 
 /*
  * Cycles as a person counts them: the strongly connected components of the references that the
- * collector sees, grouped by shape and by what will become of them. An attribute dict counts as part
+ * collector sees, but for those of living objects to their classes, grouped by shape and by what will
+ * become of them. An attribute dict counts as part
  * of its object. The shape of a component is that of a shortest cycle in it through an object with a
  * finalizer (through any, where none has one): types and attribute names,
  * "Parent.child -> Child.parent", beginning with an object that has a finalizer, and among those with

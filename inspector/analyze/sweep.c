@@ -41,12 +41,13 @@ static bool mark_referred(const struct sweep_graph *graph, uint32_t object, cons
 {
 	const heap_edge *edge = heap_edges(graph->heap, object);
 	const heap_edge *end = edge + heap_edge_count(graph->heap, object);
+	uint32_t ignored = sweep_ignored(graph, object);
 	bool any = false;
 
 	for (; edge < end; edge++) {
 		uint32_t to = heap_edge_target(*edge);
 
-		if (sweep_edge_counts(graph, *edge) && sweep_bit_get(left, to)) {
+		if (sweep_edge_counts(graph, *edge, ignored) && sweep_bit_get(left, to)) {
 			sweep_bit_set(referred, to);
 			any = true;
 		}
@@ -60,10 +61,11 @@ static bool refers_into(const struct sweep_graph *graph, uint32_t object, const 
 {
 	const heap_edge *edge = heap_edges(graph->heap, object);
 	const heap_edge *end = edge + heap_edge_count(graph->heap, object);
+	uint32_t ignored = sweep_ignored(graph, object);
 	unsigned any = 0;
 
 	for (; edge < end; edge++)
-		any |= (unsigned)sweep_edge_counts(graph, *edge) &
+		any |= (unsigned)sweep_edge_counts(graph, *edge, ignored) &
 		       (unsigned)sweep_bit_get(set, heap_edge_target(*edge));
 	return any;
 }

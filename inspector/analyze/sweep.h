@@ -15,11 +15,24 @@ struct sweep_graph {
 	const struct heap *heap;
 	/** Kinds of references that count: bit 1 << enum heap_edge_kind. */
 	unsigned kinds;
+	/** A byte per object: those with one that is not 0 do not refer to their own class. NULL: all do. */
+	const uint8_t *classless;
+	/** The class of each type, HEAP_NO_OBJECT where it is no object; NULL when `classless` is. */
+	const uint32_t *classes;
 };
 
-static inline bool sweep_edge_counts(const struct sweep_graph *graph, heap_edge edge)
+/** The one object that @a from is taken not to refer to, or HEAP_NO_OBJECT. */
+static inline uint32_t sweep_ignored(const struct sweep_graph *graph, uint32_t from)
 {
-	return graph->kinds >> heap_edge_kind(edge) & 1;
+	return graph->classless && graph->classless[from] ? graph->classes[graph->heap->type[from]]
+							  : HEAP_NO_OBJECT;
+}
+
+/** @a ignored is that of the object the reference is from. */
+static inline bool sweep_edge_counts(const struct sweep_graph *graph, heap_edge edge,
+				     uint32_t ignored)
+{
+	return (graph->kinds >> heap_edge_kind(edge) & 1) & (heap_edge_target(edge) != ignored);
 }
 
 /** Sets of objects: a bit of each, in object_count / 64 + 1 words. */

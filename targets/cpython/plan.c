@@ -230,10 +230,10 @@ static bool plan_is_borrowed(const struct object_members *members, const char *n
 	return false;
 }
 
-static struct error *plan_add_owned(struct py_plan *plan, size_t *capacity, struct py_owned owned)
+static struct error *plan_add_owned(struct py_plan *plan, struct py_owned owned)
 {
-	struct error *error =
-		array_reserve(&plan->owned, capacity, plan->owned_count + 1, sizeof(*plan->owned));
+	struct error *error = array_reserve(&plan->owned, &plan->owned_capacity,
+					    plan->owned_count + 1, sizeof(*plan->owned));
 
 	if (!error)
 		plan->owned[plan->owned_count++] = owned;
@@ -264,7 +264,6 @@ static struct error *plan_add_members(struct py_plans *plans, struct py_plan *pl
 	bool is_weakref = strcmp(members->struct_name, "PyWeakReference") == 0 ||
 			  strcmp(members->struct_name, "_PyWeakReference") == 0;
 	struct error *error = NULL;
-	size_t capacity = 0;
 
 	plan->struct_name = members->struct_name;
 	for (size_t i = 0; !error && i < members->count; i++) {
@@ -277,32 +276,29 @@ static struct error *plan_add_members(struct py_plans *plans, struct py_plan *pl
 			 member->offset_bytes + sizeof(addr_t) > end)
 			continue;
 		error = plan_add_owned(
-			plan, &capacity,
-			(struct py_owned){
-				.offset = member->offset_bytes,
-				.count = member->count ? member->count : 1,
-				.kind = kind,
-				.name = member->name,
-				.guard_offset = plan_guard(module, members, member->name),
-			});
+			plan, (struct py_owned){
+				      .offset = member->offset_bytes,
+				      .count = member->count ? member->count : 1,
+				      .kind = kind,
+				      .name = member->name,
+				      .guard_offset = plan_guard(module, members, member->name),
+			      });
 	}
 	return error;
 }
 
 static struct error *plan_add_guesses(struct py_plans *plans, struct py_plan *plan,
-				      uint64_t weaklist_offset, uint64_t end)
+				      uint64_t weaklist_offset, uint64_t begin, uint64_t end)
 {
-	uint32_t begin = plans->layout->f.object_type.offset + plans->layout->f.object_type.size;
 	struct error *error = NULL;
-	size_t capacity = 0;
 
-	for (uint32_t offset = begin; !error && offset + sizeof(addr_t) <= end &&
+	for (uint64_t offset = begin; !error && offset + sizeof(addr_t) <= end &&
 				      offset < begin + GUESS_WORDS_MAX * sizeof(addr_t);
 	     offset += sizeof(addr_t)) {
 		if (weaklist_offset && offset == weaklist_offset)
 			continue;
 		error = plan_add_owned(
-			plan, &capacity,
+			plan,
 			(struct py_owned){.offset = offset, .count = 1, .kind = HEAP_EDGE_GUESS});
 	}
 	return error;
@@ -332,6 +328,39 @@ static bool plan_owns_nothing_else(const struct py_plan *plan)
 	return false;
 }
 
+// What tp_dealloc or tp_traverse call the object: the answer that is just as large, or the larger one.
+static struct error *plan_find_members(struct py_plans *plans, struct mem_window *window,
+				       addr_t type_at, addr_t dealloc_at, uint64_t bytes,
+				       bool *present, struct module **ret_module,
+				       struct object_members *ret)
+{
+	const addr_t functions[] = {
+		dealloc_at, plan_type_word(plans, window, type_at, plans->layout->f.type_traverse)};
+
+	*present = false;
+	for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
+		struct module *module = functions[i] && plans->modules
+						? module_list_find(plans->modules, functions[i])
+						: NULL;
+		struct object_members members;
+		bool found = false;
+		if (!module)
+			continue;
+		struct error *error = object_members_of_function(module, functions[i], "PyObject",
+								 bytes, &found, &members);
+		if (error)
+			return error;
+		if (!found || (*present && (ret->struct_bytes == bytes ||
+					    (members.struct_bytes != bytes &&
+					     members.struct_bytes <= ret->struct_bytes))))
+			continue;
+		*present = true;
+		*ret_module = module;
+		*ret = members;
+	}
+	return NULL;
+}
+
 /*
  * The nearest base that is written in C lays the struct out: the first whose tp_dealloc is not that
  * of classes written in Python.
@@ -357,24 +386,19 @@ static struct error *plan_owned(struct py_plans *plans, struct mem_window *windo
 	uint64_t weaklist = plan_type_word(plans, window, base_at, layout->f.type_weaklistoffset);
 	if (bytes <= header)
 		return NULL;
-	const addr_t functions[] = {
-		dealloc_at, plan_type_word(plans, window, base_at, layout->f.type_traverse)};
-	for (size_t i = 0; i < ARRAY_COUNT(functions); i++) {
-		struct module *module = functions[i] && plans->modules
-						? module_list_find(plans->modules, functions[i])
-						: NULL;
-		struct object_members members;
-		bool present = false;
-		if (!module)
-			continue;
-		struct error *error = object_members_of_function(module, functions[i], "PyObject",
-								 bytes, &present, &members);
-		if (error)
-			return error;
-		if (present)
-			return plan_add_members(plans, plan, module, &members, weaklist, bytes);
-	}
-	return plan_add_guesses(plans, plan, weaklist, bytes);
+	struct module *module = NULL;
+	struct object_members members = {0};
+	bool present;
+	struct error *error = plan_find_members(plans, window, base_at, dealloc_at, bytes, &present,
+						&module, &members);
+	if (error || !present)
+		return error ? error : plan_add_guesses(plans, plan, weaklist, header, bytes);
+	error = plan_add_members(plans, plan, module, &members, weaklist, bytes);
+	// A struct that ends earlier is the beginning of one that nobody describes.
+	uint64_t known = (members.struct_bytes + sizeof(addr_t) - 1) & ~(sizeof(addr_t) - 1);
+	if (!error && known < bytes)
+		error = plan_add_guesses(plans, plan, weaklist, known, bytes);
+	return error;
 }
 
 static struct error *plan_make(struct py_plans *plans, struct mem_window *window,

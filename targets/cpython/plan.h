@@ -63,6 +63,7 @@ struct py_plan {
 	addr_t cached_keys_at;
 	struct py_owned *owned;
 	size_t owned_count;
+	size_t owned_capacity;
 	/** The struct's name, NULL when not known; for messages. */
 	const char *struct_name;
 	/** Objects still to be checked against their own tp_traverse, by where they have their attributes

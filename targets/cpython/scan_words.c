@@ -103,10 +103,12 @@ static void scan_words_hit(void *context, addr_t word_at, uint32_t number)
 
 // Whether every word of an object that owns something is among its references: not where a C struct may
 // have members that are no PyObject * in name (tp_subclasses), nor in a running function's frame.
-static bool scan_words_is_known(const struct py_type *type)
+// Python 2's dicts and all sets own a dummy for every entry that is no more, which no traversal visits.
+static bool scan_words_is_known(const struct py_layout *layout, const struct py_type *type)
 {
-	return type->shape == PY_SHAPE_LIST || type->shape == PY_SHAPE_DICT ||
-	       type->shape == PY_SHAPE_SET || type->flags & PY_TYPE_TUPLE;
+	return type->shape == PY_SHAPE_LIST ||
+	       (type->shape == PY_SHAPE_DICT && layout->f.dict_keys.present) ||
+	       (type->shape == PY_SHAPE_PLAIN && type->flags & PY_TYPE_TUPLE);
 }
 
 /*
@@ -171,6 +173,6 @@ void py_scan_count_words(struct py_scan *scan, const unsigned char *data, size_t
 	}
 	struct hits hits = {.count = 0};
 	py_words_count(scan->words, data, bytes, at, scan_words_hit, &hits);
-	if (type && hits.count && scan_words_is_known(type))
+	if (type && hits.count && scan_words_is_known(scan->layout, type))
 		scan_words_keep_references(scan, at + presize, &hits);
 }

@@ -17,7 +17,7 @@ static const unsigned GC_ONLY = 1U << HEAP_EDGE_GC;
 static void find(const struct heap *heap, unsigned kinds, const uint8_t *skip,
 		 struct components *ret)
 {
-	assert_null(components_find(heap, kinds, skip, ret));
+	assert_null(components_find(heap, kinds, skip, NULL, ret));
 }
 
 static void objects_that_reach_each_other_are_one_component(void **state)
@@ -258,7 +258,7 @@ static void *find_in_lists(void *result)
 	for (unsigned i = 0; i < 3; i++) {
 		struct heap *heap = graph_list(COUNT, i % 2, i == 2);
 		struct components found = {0};
-		struct error *error = components_find(heap, GC_ONLY, NULL, &found);
+		struct error *error = components_find(heap, GC_ONLY, NULL, NULL, &found);
 
 		*ok &= !error && found.count == (i == 2);
 		*ok &= !error && found.first[found.count] == (i == 2 ? COUNT : 0);
