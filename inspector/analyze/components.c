@@ -257,7 +257,7 @@ static uint32_t *find_classes(const struct heap *heap)
 	uint32_t *classes = malloc((heap->type_count + (size_t)1) * sizeof(*classes));
 
 	for (uint32_t i = 0; classes && i < heap->type_count; i++)
-		classes[i] = heap_find(heap, heap->types[i].at);
+		classes[i] = heap->index ? heap_find(heap, heap->types[i].at) : HEAP_NO_OBJECT;
 	return classes;
 }
 
