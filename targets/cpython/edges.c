@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "targets/cpython/addresses.h"
 #include "targets/cpython/dict.h"
 #include "targets/cpython/finalizer.h"
 #include "targets/cpython/traverse.h"
@@ -398,13 +399,6 @@ static void edges_direct(struct py_edges *edges, struct py_plan *plan, addr_t at
 	}
 }
 
-static int edges_compare(const void *a, const void *b)
-{
-	addr_t left = *(const addr_t *)a, right = *(const addr_t *)b;
-
-	return (left > right) - (left < right);
-}
-
 // The gc references found so far, sorted, in edges->sorted[0]; and @a visited in edges->sorted[1].
 static bool edges_sort_both(struct py_edges *edges, const addr_t *visited, size_t count,
 			    size_t *ret_own)
@@ -425,24 +419,10 @@ static bool edges_sort_both(struct py_edges *edges, const addr_t *visited, size_
 			edges->sorted[0][own++] = edges->list[i].to;
 	for (size_t i = 0; i < count; i++)
 		edges->sorted[1][i] = visited[i];
-	qsort(edges->sorted[0], own, sizeof(addr_t), edges_compare);
-	qsort(edges->sorted[1], count, sizeof(addr_t), edges_compare);
+	py_addresses_sort(edges->sorted[0], own);
+	py_addresses_sort(edges->sorted[1], count);
 	*ret_own = own;
 	return true;
-}
-
-// Whether @a mine (sorted, @a count of them) is @a theirs and one @a extra.
-static bool edges_differ_by(const addr_t *mine, size_t count, const addr_t *theirs, addr_t extra)
-{
-	size_t skipped = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (!skipped && mine[i] == extra && (i == count - 1 || theirs[i] != extra))
-			skipped = 1;
-		else if (i - skipped >= count - 1 || mine[i] != theirs[i - skipped])
-			return false;
-	}
-	return skipped;
 }
 
 /*
@@ -463,7 +443,7 @@ static void edges_try(struct py_edges *edges, struct py_plan *plan, addr_t at)
 	atomic_fetch_sub_explicit(&plan->trials[edges->variant], 1, memory_order_relaxed);
 	if (own == visited_count && memcmp(mine, theirs, own * sizeof(addr_t)) == 0)
 		return;
-	if (own == visited_count + 1 && edges_differ_by(mine, own, theirs, plan->type->at)) {
+	if (own == visited_count + 1 && py_addresses_differ_by(mine, own, theirs, plan->type->at)) {
 		atomic_store_explicit(&plan->visits_type, false, memory_order_relaxed);
 		edges->count = 0;
 		edges_direct(edges, plan, at);
@@ -474,17 +454,15 @@ static void edges_try(struct py_edges *edges, struct py_plan *plan, addr_t at)
 	edges_visited(edges, plan, at, visited, visited_count);
 }
 
-// Whether @a to was visited for a member of @a kind: one visit is for one, but enough for any guesses.
+// Whether @a to was visited for a member of @a kind: one visit is for one.
 static bool edges_take_gc(struct py_edges *edges, addr_t to, size_t gc_count,
 			  enum heap_edge_kind kind)
 {
-	uint32_t taken = kind == HEAP_EDGE_GUESS ? 0 : EDGE_TAKEN;
-
 	for (size_t i = 0; kind != HEAP_EDGE_WEAK && i < gc_count; i++) {
 		struct heap_reference *reference = &edges->list[i];
-		if (reference->to != to || (reference->kind & (3 | taken)) != HEAP_EDGE_GC)
+		if (reference->to != to || (reference->kind & (3 | EDGE_TAKEN)) != HEAP_EDGE_GC)
 			continue;
-		reference->kind |= taken;
+		reference->kind |= EDGE_TAKEN;
 		return true;
 	}
 	return false;

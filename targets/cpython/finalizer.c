@@ -78,9 +78,12 @@ enum heap_finalizer py_finalizer_of_type(const struct py_layout *layout, struct 
 	bool is_class = type->flags & PY_TYPE_HEAP;
 	addr_t del_at = finalizer_word(window, type->at, layout->f.type_del);
 	if (layout->is_python2) {
+		if (!del_at)
+			return HEAP_FINALIZER_NONE;
 		if (is_class)
-			return del_at ? HEAP_FINALIZER_DEL : HEAP_FINALIZER_NONE;
-		return del_at ? HEAP_FINALIZER_BUILTIN : HEAP_FINALIZER_NONE;
+			return HEAP_FINALIZER_DEL;
+		return type->at == layout->var.generator_type ? HEAP_FINALIZER_BUILTIN
+							      : HEAP_FINALIZER_LEGACY;
 	}
 	if (del_at)
 		return HEAP_FINALIZER_LEGACY;
