@@ -69,6 +69,13 @@ static struct error *main_annotate(struct inspected *inspected)
 	return session_graph_annotate(own->session, own->graph);
 }
 
+static struct error *main_collect(struct inspected *inspected, struct target_collection *ret)
+{
+	struct main_inspected *own = (struct main_inspected *)inspected;
+
+	return session_graph_collect(own->session, own->graph, ret);
+}
+
 static void main_forget(struct inspected *inspected)
 {
 	struct main_inspected *own = (struct main_inspected *)inspected;
@@ -90,6 +97,7 @@ static const struct inspected_ops main_inspected_ops = {
 	.graph = main_graph,
 	.describe = main_describe,
 	.annotate = main_annotate,
+	.collect = main_collect,
 	.forget = main_forget,
 	.head = main_head,
 };

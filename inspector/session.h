@@ -73,6 +73,11 @@ const struct inspected_cost *session_graph_cost(const struct session_graph *grap
 /** Finds what in C code holds objects, leaks and generations (target_ops.annotate()); once. */
 MUST_USE struct error *session_graph_annotate(struct session *session, struct session_graph *graph);
 
+/** Tries a collection over the graph's copy of the memory (target_ops.collect()). The caller deinits
+ *  *@a ret. */
+MUST_USE struct error *session_graph_collect(struct session *session, struct session_graph *graph,
+					     struct target_collection *ret);
+
 /** Appends what repr() might say of object @a object of the heap, at most @a chars_max
  *  characters. */
 MUST_USE struct error *session_graph_describe(struct session *session, struct session_graph *graph,

@@ -301,6 +301,13 @@ struct error *session_graph_annotate(struct session *session, struct session_gra
 	return error;
 }
 
+struct error *session_graph_collect(struct session *session, struct session_graph *graph,
+				    struct target_collection *ret)
+{
+	return session->target->ops->collect(session->target, &graph->moment,
+					     graph->heap->object_count, ret);
+}
+
 struct error *session_graph_describe(struct session *session, struct session_graph *graph,
 				     uint32_t object, size_t chars_max, struct text *into)
 {

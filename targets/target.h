@@ -88,6 +88,23 @@ struct target_references {
 void target_references_deinit(struct target_references *references);
 #define _cleanup_target_references_ CLEANUP(target_references_deinit)
 
+/** What the runtime's own collection does, tried over a copy of the memory. */
+struct target_collection {
+	/** It came to its end. Otherwise `reason` says why not, and the rest means nothing. */
+	bool done;
+	char reason[160];
+	/** How many objects it says it found. */
+	int64_t returned;
+	/** What it added to the list of those it could not free. Owned. */
+	addr_t *garbage;
+	size_t garbage_count;
+	/** Instructions that it took. */
+	uint64_t steps;
+};
+
+void target_collection_deinit(struct target_collection *collection);
+#define _cleanup_target_collection_ CLEANUP(target_collection_deinit)
+
 /** How much a walk spends on a moment that does not look consistent. */
 enum target_effort {
 	/** The usual: fast, gives up at once when the moment is a bad one. */
@@ -158,6 +175,11 @@ struct target_ops {
 	 *  what in C code holds objects (heap_add_holders()) and in which generation each is. */
 	struct error *(*annotate)(struct target *target, const struct target_moment *moment,
 				  struct heap *heap, unsigned thread_count);
+	/** Runs a full collection, with all finalizers and callbacks, over a copy of @a moment's
+	 *  memory: nothing of it reaches the process. @a object_count, about how many objects there
+	 *  are, bounds it. The caller deinits. */
+	struct error *(*collect)(struct target *target, const struct target_moment *moment,
+				 uint64_t object_count, struct target_collection *ret);
 	/**
 	 * Whether a stop right now would have a chance of being a consistent one, as far as the
 	 * running process shows; cheap. True when it cannot tell.

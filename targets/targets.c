@@ -59,3 +59,9 @@ void target_references_deinit(struct target_references *references)
 	free(references->list);
 	*references = (struct target_references){0};
 }
+
+void target_collection_deinit(struct target_collection *collection)
+{
+	free(collection->garbage);
+	*collection = (struct target_collection){0};
+}

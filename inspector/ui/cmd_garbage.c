@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/command.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "analyze/garbage.h"
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -17,6 +20,24 @@
 static const struct report_column garbage_columns[] = GARBAGE_COLUMNS(REPORT_FOR_ALL);
 // Programs find every table; a person is spared the empty ones.
 static const struct report_column garbage_empty_columns[] = GARBAGE_COLUMNS(REPORT_FOR_PROGRAMS);
+
+enum garbage_option { GARBAGE_TRY };
+
+static const struct command_option garbage_options[] = {
+	{"try", 0, COMMAND_FLAG, NULL, NULL, false,
+	 "run finalizers over the copy of the memory also where that takes long"},
+};
+
+/** A trial takes some hundred steps for each object. */
+enum { GARBAGE_TRY_OBJECTS_MAX = 2000000 };
+
+/** What is told: the analysis of the graph, corrected by what a trial came to. */
+struct garbage_outcome {
+	struct garbage garbage;
+	bool tried;
+	/** Why it could not be tried; "" when it was, or there was no need. */
+	char reason[160];
+};
 
 enum { GARBAGE_COLUMN_COUNT = ARRAY_COUNT(garbage_columns) };
 
@@ -83,8 +104,9 @@ static struct error *garbage_report_table(const struct command_context *context,
 }
 
 static struct error *garbage_report_numbers(struct report *report, const struct heap *heap,
-					    const struct garbage *garbage)
+					    const struct garbage_outcome *outcome)
 {
+	const struct garbage *garbage = &outcome->garbage;
 	static const struct report_column columns[] = {
 		{.key = "unreachable", .unit = REPORT_COUNT},
 		{.key = "uncollectable", .unit = REPORT_COUNT},
@@ -92,6 +114,7 @@ static struct error *garbage_report_numbers(struct report *report, const struct 
 		{.key = "to_garbage", .title = "to be added there", .unit = REPORT_COUNT},
 		{.key = "unfinalized", .title = "finalizers to run", .unit = REPORT_COUNT},
 		{.key = "callbacks", .title = "callbacks to run", .unit = REPORT_COUNT},
+		{.key = "tried", .title = "tried over a copy", .unit = REPORT_BOOL},
 		{.key = "enabled", .title = "collector enabled", .unit = REPORT_BOOL},
 	};
 	const struct report_cell cells[] = {
@@ -101,17 +124,42 @@ static struct error *garbage_report_numbers(struct report *report, const struct 
 		{.number = (int64_t)garbage->to_garbage_count},
 		{.number = (int64_t)garbage->unfinalized_count},
 		{.number = (int64_t)garbage->callback_count},
+		{.number = outcome->tried},
 		{.number = heap->collector.enabled},
 	};
 
 	return report_object(report, NULL, columns, ARRAY_COUNT(columns), cells);
 }
 
-static struct error *garbage_report_notes(struct report *report, const struct heap *heap,
-					  const struct garbage *garbage)
+static struct error *garbage_report_code(struct report *report,
+					 const struct garbage_outcome *outcome)
 {
+	const struct garbage *garbage = &outcome->garbage;
+	char code[HUMAN_CHARS];
+	struct error *error = NULL;
+
+	if (outcome->tried)
+		return report_note(report, "found by running the collection, with all code that it "
+					   "runs, over a copy of the process's memory");
+	if (garbage->unfinalized_count + garbage->callback_count)
+		error = report_note(
+			report,
+			"what it would free depends on code that it runs before: "
+			"%s finalizers and callbacks",
+			human_count((int64_t)(garbage->unfinalized_count + garbage->callback_count),
+				    code));
+	if (!error && outcome->reason[0])
+		error = report_note(report, "what finalizers would do could not be tried: %s",
+				    outcome->reason);
+	return error;
+}
+
+static struct error *garbage_report_notes(struct report *report, const struct heap *heap,
+					  const struct garbage_outcome *outcome)
+{
+	const struct garbage *garbage = &outcome->garbage;
 	uint64_t found = garbage->unreachable_count + garbage->uncollectable_count;
-	char all[HUMAN_CHARS], freed[HUMAN_CHARS], kept[HUMAN_CHARS], code[HUMAN_CHARS];
+	char all[HUMAN_CHARS], freed[HUMAN_CHARS], kept[HUMAN_CHARS];
 	struct error *error = report_note(
 		report, "gc.collect() would return %s: %s to be %s, %s that cannot be freed",
 		human_count((int64_t)found, all),
@@ -122,19 +170,13 @@ static struct error *garbage_report_notes(struct report *report, const struct he
 	if (!error && found && !heap->collector.enabled)
 		error = report_note(report,
 				    "the collector is disabled: no collection comes by itself");
-	if (!error && garbage->unfinalized_count + garbage->callback_count)
-		error = report_note(
-			report,
-			"what it would free depends on code that it runs before: "
-			"%s finalizers and callbacks",
-			human_count((int64_t)(garbage->unfinalized_count + garbage->callback_count),
-				    code));
-	return error;
+	return error ? error : garbage_report_code(report, outcome);
 }
 
 static struct error *garbage_report(const struct command_context *context, const struct heap *heap,
-				    const struct garbage *garbage)
+				    const struct garbage_outcome *outcome)
 {
+	const struct garbage *garbage = &outcome->garbage;
 	const struct garbage_table tables[] = {
 		{.key = "by_type",
 		 .types = &garbage->unreachable_types,
@@ -144,27 +186,103 @@ static struct error *garbage_report(const struct command_context *context, const
 		{.key = "to_garbage_by_type", .types = &garbage->to_garbage_types},
 		{.key = "garbage_by_type", .types = &garbage->in_garbage_types},
 	};
-	struct error *error = garbage_report_numbers(context->report, heap, garbage);
+	struct error *error = garbage_report_numbers(context->report, heap, outcome);
 
 	for (size_t i = 0; i < ARRAY_COUNT(tables) && !error; i++)
 		error = garbage_report_table(context, heap, &tables[i]);
-	return error ? error : garbage_report_notes(context->report, heap, garbage);
+	return error ? error : garbage_report_notes(context->report, heap, outcome);
+}
+
+// What the trial put into gc.garbage. What it made itself has no type here.
+static struct error *garbage_saved(const struct heap *heap,
+				   const struct target_collection *collection,
+				   struct garbage *garbage)
+{
+	struct garbage_types *types = &garbage->to_garbage_types;
+
+	free(types->list);
+	*types = (struct garbage_types){0};
+	garbage->to_garbage_count = collection->garbage_count;
+	if (!collection->garbage_count)
+		return NULL;
+	types->list = calloc(collection->garbage_count, sizeof(*types->list));
+	if (!types->list)
+		return error_no_memory();
+	for (size_t i = 0; i < collection->garbage_count; i++) {
+		uint32_t object = heap_find(heap, collection->garbage[i]);
+
+		if (object != HEAP_NO_OBJECT)
+			types->list[types->count++] = (struct garbage_type){
+				.type = heap->type[object],
+				.count = 1,
+				.size_bytes = heap->size_bytes[object],
+			};
+	}
+	return NULL;
+}
+
+/*
+ * Collectable objects are counted before they are freed, uncollectable ones when all else is: fewer
+ * than the graph has are fewer of these.
+ */
+static void garbage_correct(uint64_t returned, struct garbage *garbage)
+{
+	uint64_t unreachable = garbage->unreachable_count;
+	uint64_t uncollectable = returned > unreachable ? returned - unreachable : 0;
+
+	if (garbage->uncollectable_count > uncollectable)
+		garbage->uncollectable_count = uncollectable;
+	garbage->unreachable_count = returned - garbage->uncollectable_count;
+}
+
+static struct error *garbage_try(const struct command_context *context, const struct heap *heap,
+				 struct garbage_outcome *outcome)
+{
+	_cleanup_target_collection_ struct target_collection collection = {0};
+	struct garbage *garbage = &outcome->garbage;
+
+	if (!garbage->unfinalized_count && !garbage->callback_count &&
+	    !garbage->uncollectable_count)
+		return NULL;
+	if (heap->object_count > GARBAGE_TRY_OBJECTS_MAX &&
+	    !context->arguments->options[GARBAGE_TRY].count) {
+		snprintf(outcome->reason, sizeof(outcome->reason),
+			 "there are many objects; with --try it is done all the same");
+		return NULL;
+	}
+	struct error *error = inspected_collect(context->inspected, &collection);
+	if (error)
+		return error;
+	outcome->tried = collection.done && collection.returned >= 0;
+	if (!outcome->tried) {
+		snprintf(outcome->reason, sizeof(outcome->reason), "%s", collection.reason);
+		return NULL;
+	}
+	garbage_correct((uint64_t)collection.returned, garbage);
+	return garbage_saved(heap, &collection, garbage);
+}
+
+static void garbage_drop(struct garbage_outcome *outcome)
+{
+	garbage_deinit(&outcome->garbage);
 }
 
 static struct error *garbage_run(struct command_context *context)
 {
-	CLEANUP(garbage_deinit) struct garbage garbage = {0};
+	CLEANUP(garbage_drop) struct garbage_outcome outcome = {0};
 	const struct inspected_graph *graph;
 	struct report_head head;
 	struct error *error = inspected_graph(context->inspected, &graph);
 
 	if (!error)
-		error = garbage_find(graph->heap, &garbage);
+		error = garbage_find(graph->heap, &outcome.garbage);
+	if (!error)
+		error = garbage_try(context, graph->heap, &outcome);
 	if (error)
 		return error;
 	inspected_graph_head(context->inspected, "garbage", graph, &head);
 	error = report_begin(context->report, &head);
-	return error ? error : garbage_report(context, graph->heap, &garbage);
+	return error ? error : garbage_report(context, graph->heap, &outcome);
 }
 
 static const struct command_example garbage_examples[] = {
@@ -188,7 +306,20 @@ const struct command command_garbage = {
 		"\n"
 		"Finalizers and callbacks of weak references that a collection runs may do "
 		"anything, also bring\n"
-		"objects back: how many are to run is told.",
+		"objects back: how many are to run is told. Where there are any, the collection is "
+		"tried with all\n"
+		"that over a copy of the process's memory, by an interpreter of its machine code, "
+		"and "
+		"its numbers\n"
+		"are told (tried); by_type is always that of the objects found before. Nothing of "
+		"it "
+		"reaches the\n"
+		"process: memory is the copy's, nothing is written to files, and code that needs "
+		"more "
+		"of the\n"
+		"system ends the trial.",
+	.options = garbage_options,
+	.option_count = ARRAY_COUNT(garbage_options),
 	.examples = garbage_examples,
 	.example_count = ARRAY_COUNT(garbage_examples),
 	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,

@@ -139,6 +139,11 @@ static struct error *console_annotate(struct inspected *inspected)
 	return inspected_annotate(((struct console *)inspected)->inner);
 }
 
+static struct error *console_collect(struct inspected *inspected, struct target_collection *ret)
+{
+	return inspected_collect(((struct console *)inspected)->inner, ret);
+}
+
 static void console_forget(struct inspected *inspected)
 {
 	inspected_forget(((struct console *)inspected)->inner);
@@ -159,6 +164,7 @@ static const struct inspected_ops console_inspected_ops = {
 	.graph = console_graph,
 	.describe = console_describe,
 	.annotate = console_annotate,
+	.collect = console_collect,
 	.forget = console_forget,
 	.head = console_head,
 };

@@ -69,6 +69,7 @@ struct inspected_ops {
 	struct error *(*describe)(struct inspected *inspected, uint32_t object, size_t chars_max,
 				  struct text *into);
 	struct error *(*annotate)(struct inspected *inspected);
+	struct error *(*collect)(struct inspected *inspected, struct target_collection *ret);
 	void (*forget)(struct inspected *inspected);
 	void (*head)(const struct inspected *inspected, const char *verb,
 		     const struct session_look *look, const struct census *census,
@@ -117,6 +118,14 @@ MUST_USE static inline struct error *inspected_describe(struct inspected *inspec
 MUST_USE static inline struct error *inspected_annotate(struct inspected *inspected)
 {
 	return inspected->ops->annotate(inspected);
+}
+
+/** Tries a collection over the graph's copy of the memory, with all code that it runs; the process does
+ *  not notice. After inspected_graph() only; the caller deinits *@a ret. */
+MUST_USE static inline struct error *inspected_collect(struct inspected *inspected,
+						       struct target_collection *ret)
+{
+	return inspected->ops->collect(inspected, ret);
 }
 
 /** Drops the graph: the next one is of another moment. */

@@ -11,6 +11,7 @@
 #include "targets/cpython/layout.h"
 #include "targets/cpython/reader.h"
 #include "targets/cpython/runtime.h"
+#include "targets/cpython/trial.h"
 #include "targets/cpython/walk.h"
 
 struct cpython {
@@ -156,6 +157,15 @@ static struct error *cpython_annotate(struct target *target, const struct target
 				   thread_count);
 }
 
+static struct error *cpython_collect(struct target *target, const struct target_moment *moment,
+				     uint64_t object_count, struct target_collection *ret)
+{
+	struct cpython *cpython = (struct cpython *)target;
+
+	return py_trial_collect(&cpython->layout, cpython->process->modules, moment, object_count,
+				ret);
+}
+
 static void cpython_forget(struct target *target)
 {
 	struct cpython *cpython = (struct cpython *)target;
@@ -196,6 +206,7 @@ const struct target_ops cpython_target_ops = {
 	.describe = cpython_describe,
 	.annotate = cpython_annotate,
 	.forget = cpython_forget,
+	.collect = cpython_collect,
 	.is_calm = cpython_is_calm,
 	.facts = cpython_facts,
 	.close = cpython_close,

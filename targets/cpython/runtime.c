@@ -253,9 +253,8 @@ struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window
 	return error ? error : mem_window_take_error(window);
 }
 
-// Which thread state holds the GIL of the interpreter at @a interp_at; 0 when none or unknown.
-static addr_t runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,
-				 addr_t interp_at)
+addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,
+			     addr_t interp_at)
 {
 	addr_t gil_at = 0;
 
@@ -285,7 +284,7 @@ static struct error *runtime_read_threads(const struct py_layout *layout, struct
 
 	for (size_t i = 0; i < interpreters->count; i++) {
 		addr_t interp_at = interpreters->at[i];
-		addr_t holder_at = runtime_gil_holder(layout, window, interp_at);
+		addr_t holder_at = py_runtime_gil_holder(layout, window, interp_at);
 		addr_t at = runtime_field(window, interp_at, layout->f.interp_tstate_head);
 		for (; at; at = runtime_field(window, at, layout->f.tstate_next)) {
 			if (facts->thread_count == PY_THREADS_MAX)

@@ -69,6 +69,10 @@ MUST_USE struct error *py_gc_state_read(const struct py_layout *layout, struct m
 					const struct py_interpreters *interpreters,
 					struct py_gc_state *ret);
 
+/** Which thread state holds the GIL of the interpreter at @a interp_at; 0 when none or unknown. */
+addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,
+			     addr_t interp_at);
+
 /** The runtime's own sum of all reference counts; -1 when this build keeps none. */
 int64_t py_runtime_ref_total(const struct py_layout *layout, struct mem_window *window,
 			     const struct py_interpreters *interpreters);

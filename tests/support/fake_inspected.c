@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -42,6 +43,21 @@ static struct error *fake_annotate(struct inspected *inspected)
 	return NULL;
 }
 
+static struct error *fake_collect(struct inspected *inspected, struct target_collection *ret)
+{
+	struct fake_inspected *fake = (struct fake_inspected *)inspected;
+
+	fake->collect_count++;
+	*ret = fake->collection;
+	if (ret->garbage_count) {
+		ret->garbage = calloc(ret->garbage_count, sizeof(*ret->garbage));
+		assert_non_null(ret->garbage);
+		memcpy(ret->garbage, fake->collection.garbage,
+		       ret->garbage_count * sizeof(*ret->garbage));
+	}
+	return NULL;
+}
+
 static void fake_forget(struct inspected *inspected)
 {
 	((struct fake_inspected *)inspected)->forget_count++;
@@ -67,6 +83,7 @@ void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 		.graph = fake_graph,
 		.describe = fake_describe,
 		.annotate = fake_annotate,
+		.collect = fake_collect,
 		.forget = fake_forget,
 		.head = fake_head,
 	};
@@ -74,6 +91,7 @@ void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 	*fake = (struct fake_inspected){
 		.inspected = {.ops = &ops, .pid = getpid()},
 		.graph = {.look = {.stops = 1, .consistent = true}},
+		.collection = {.reason = "it is made of text"},
 	};
 	struct error *error = heap_text_parse(heap_text, &fake->graph.heap);
 	if (error)

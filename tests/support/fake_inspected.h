@@ -18,6 +18,9 @@ struct fake_inspected {
 	unsigned graph_count;
 	unsigned forget_count;
 	size_t annotate_count;
+	unsigned collect_count;
+	/** What a collection that is tried comes to; its garbage is the test's. */
+	struct target_collection collection;
 	/** The graph cannot be had. */
 	bool gone;
 	/** Objects at and above this address cannot be described; 0 is none of them. */
