@@ -298,7 +298,8 @@ addr_t py_image_list(struct py_image *image, const addr_t *items, size_t count)
 				    fake_layout_size(image->fields, "PyListObject"));
 	addr_t items_at = py_image_alloc(image, (count + 1) * sizeof(addr_t));
 
-	memcpy(py_image_at(image, items_at), items, count * sizeof(addr_t));
+	for (size_t i = 0; i < count; i++)
+		*py_image_word(image, items_at + i * sizeof(addr_t)) = items[i];
 	py_image_set(image, at, layout->f.list_items, items_at);
 	py_image_set(image, at, layout->f.var_size, count);
 	py_image_set(image, at, layout->f.list_allocated, count + 1);
@@ -312,7 +313,8 @@ addr_t py_image_tuple(struct py_image *image, const addr_t *items, size_t count)
 	uint32_t head = layout->f.tuple_items.offset;
 	addr_t at = py_image_object(image, image->type[IMAGE_TUPLE], head + count * sizeof(addr_t));
 
-	memcpy(py_image_at(image, at + head), items, count * sizeof(addr_t));
+	for (size_t i = 0; i < count; i++)
+		*py_image_word(image, at + head + i * sizeof(addr_t)) = items[i];
 	py_image_set(image, at, layout->f.var_size, count);
 	py_image_track(image, at);
 	return at;

@@ -259,6 +259,115 @@ static void a_search_ends_in_a_table_as_large_as_memory(void **state)
 	assert_true(fake_source_read_count(image->fake) < MEGABYTES * 256);
 }
 
+// Of the key table alone, however its entries look.
+static void keys_are_met_without_their_dict(void **state)
+{
+	for (enum py_era era = PY_ERA_36; era < PY_ERA_COUNT; era++) {
+		for (enum py_image_dict kind = 0; kind <= PY_IMAGE_SPLIT; kind++) {
+			_cleanup_py_image_ struct py_image *image = py_image_create(era);
+			addr_t keys = py_image_dict_keys(image, given_dict(image, kind, 40));
+			struct py_dict_cursor cursor;
+			py_dict_begin_keys(&image->layout, image->window, keys, &cursor);
+			assert_int_equal(cursor.left, 40);
+			assert_int_equal(cursor.value_at, 0);
+			for (size_t i = 0; i < 40; i++)
+				assert_int_equal(*py_image_word(image, cursor.entry_at +
+									       i * cursor.stride +
+									       cursor.key_offset),
+						 items[i].key);
+		}
+	}
+}
+
+static void keys_that_cannot_be_read_are_none(void **state)
+{
+	static const addr_t nonsense[] = {0, 8, 0x1234567890, UINT64_MAX, UINT64_MAX - 40};
+
+	for (enum py_era era = PY_ERA_36; era < PY_ERA_COUNT; era++) {
+		_cleanup_py_image_ struct py_image *image = py_image_create(era);
+		for (size_t i = 0; i < sizeof(nonsense) / sizeof(nonsense[0]); i++) {
+			struct py_dict_cursor cursor;
+			addr_t start = 1, end = 2;
+			py_dict_begin_keys(&image->layout, image->window, nonsense[i], &cursor);
+			assert_int_equal(cursor.left, 0);
+			py_dict_keys_rest(&image->layout, image->window, nonsense[i], &start, &end);
+			assert_int_equal(start, end);
+		}
+	}
+}
+
+static void the_rest_of_a_key_table_is_behind_its_entries(void **state)
+{
+	for (enum py_era era = PY_ERA_36; era < PY_ERA_COUNT; era++) {
+		for (enum py_image_dict kind = 0; kind <= PY_IMAGE_SPLIT; kind++) {
+			_cleanup_py_image_ struct py_image *image = py_image_create(era);
+			addr_t keys = py_image_dict_keys(image, given_dict(image, kind, 3)), start,
+			       end;
+			struct py_dict_cursor cursor;
+			py_dict_begin_keys(&image->layout, image->window, keys, &cursor);
+			py_dict_keys_rest(&image->layout, image->window, keys, &start, &end);
+			// Of eight slots, five can be used.
+			assert_int_equal(start, cursor.entry_at + 3 * cursor.stride);
+			assert_int_equal(end, cursor.entry_at + 5 * cursor.stride);
+
+			// More entries than there is room for.
+			py_image_set(image, keys, image->layout.f.keys_nentries, 100);
+			mem_window_clear(image->window);
+			py_dict_keys_rest(&image->layout, image->window, keys, &start, &end);
+			assert_int_equal(start, end);
+		}
+	}
+}
+
+static struct py_dict_cursor begin(const struct py_image *image, addr_t dict)
+{
+	struct py_dict_cursor cursor;
+
+	mem_window_clear(image->window);
+	py_dict_begin(&image->layout, image->window, dict, &cursor);
+	return cursor;
+}
+
+static void kinds_of_tables_are_told_apart(void **state)
+{
+	for (enum py_era era = PY_ERA_36; era < PY_ERA_COUNT; era++) {
+		_cleanup_py_image_ struct py_image *image = py_image_create(era);
+		uint64_t kinds[PY_IMAGE_SPLIT + 1];
+		for (enum py_image_dict kind = 0; kind <= PY_IMAGE_SPLIT; kind++) {
+			addr_t dict = given_dict(image, kind, 3);
+			struct py_dict_cursor keys;
+			kinds[kind] = begin(image, dict).kind;
+			py_dict_begin_keys(&image->layout, image->window,
+					   py_image_dict_keys(image, dict), &keys);
+			assert_int_equal(keys.kind, kinds[kind]);
+		}
+		assert_int_not_equal(kinds[0], kinds[1]);
+		assert_int_not_equal(kinds[0], kinds[2]);
+		assert_int_not_equal(kinds[1], kinds[2]);
+	}
+}
+
+static void values_are_embedded_where_they_say_so(void **state)
+{
+	for (enum py_era era = PY_ERA_36; era < PY_ERA_COUNT; era++) {
+		_cleanup_py_image_ struct py_image *image = py_image_create(era);
+		const struct py_layout *layout = &image->layout;
+		addr_t dict = given_dict(image, PY_IMAGE_SPLIT, 3);
+		assert_false(begin(image, dict).embedded);
+		assert_false(begin(image, given_dict(image, PY_IMAGE_COMBINED, 3)).embedded);
+		if (!layout->f.values_embedded.present)
+			continue;
+		addr_t values = py_image_get(image, dict, layout->f.dict_values);
+		py_image_set(image, values, layout->f.values_embedded, 1);
+		assert_true(begin(image, dict).embedded);
+		assert_int_equal(count_entries(image, dict), 3);
+		// Values nobody can read are none of an instance.
+		py_image_set(image, dict, layout->f.dict_values, 0x1234567890);
+		assert_false(begin(image, dict).embedded);
+		assert_int_equal(count_entries(image, dict), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +380,11 @@ int main(void)
 		cmocka_unit_test(a_table_of_impossible_size_has_no_entries_and_no_bytes),
 		cmocka_unit_test(a_dict_owns_its_table_and_its_values),
 		cmocka_unit_test(a_dict_whose_table_cannot_be_read_owns_nobody_knows_what),
+		cmocka_unit_test(keys_are_met_without_their_dict),
+		cmocka_unit_test(keys_that_cannot_be_read_are_none),
+		cmocka_unit_test(the_rest_of_a_key_table_is_behind_its_entries),
+		cmocka_unit_test(kinds_of_tables_are_told_apart),
+		cmocka_unit_test(values_are_embedded_where_they_say_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

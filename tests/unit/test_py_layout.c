@@ -89,6 +89,31 @@ static void what_no_member_tells_follows_from_those_that_exist(void **state)
 	}
 }
 
+// Where an instance has its attributes; which flags of its type say so.
+static void managed_dicts_have_a_form_in_each_era(void **state)
+{
+	static const struct {
+		enum py_managed managed;
+		uint64_t dict_flag;
+		uint64_t values_flag;
+	} expected[PY_ERA_COUNT] = {
+		[PY_ERA_311] = {PY_MANAGED_APART, 1 << 4, 0},
+		[PY_ERA_312] = {PY_MANAGED_TAGGED, 1 << 4, 0},
+		[PY_ERA_313] = {PY_MANAGED_INLINE, 1 << 4, 1 << 2},
+	};
+
+	for (enum py_era era = 0; era < PY_ERA_COUNT; era++) {
+		_cleanup_fake_layout_ struct fake_layout *fake = describe(era);
+		struct py_layout layout = fill(fake);
+
+		assert_int_equal(layout.managed, expected[era].managed);
+		assert_int_equal(layout.managed_dict_flag, expected[era].dict_flag);
+		assert_int_equal(layout.inline_values_flag, expected[era].values_flag);
+		assert_int_equal(layout.preheader_flags & layout.managed_dict_flag,
+				 layout.managed_dict_flag);
+	}
+}
+
 static void a_build_that_counts_all_references_is_a_debug_build(void **state)
 {
 	_cleanup_fake_layout_ struct fake_layout *old = describe(PY_ERA_38);
@@ -203,6 +228,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_era_has_what_is_required),
 		cmocka_unit_test(what_no_member_tells_follows_from_those_that_exist),
+		cmocka_unit_test(managed_dicts_have_a_form_in_each_era),
 		cmocka_unit_test(a_build_that_counts_all_references_is_a_debug_build),
 		cmocka_unit_test(variables_are_moved_by_the_bias),
 		cmocka_unit_test(a_required_member_that_is_absent_is_named),

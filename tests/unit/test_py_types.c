@@ -11,7 +11,9 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "heap/builder.h"
 #include "heap/counter.h"
+#include "heap/heap.h"
 #include "support/py_objects.h"
 
 struct given {
@@ -304,6 +306,36 @@ static void types_are_announced_with_their_ids(void **state)
 	assert_int_equal(census_find(&census, "dict")->count, 1);
 }
 
+static void types_are_announced_with_their_finalizers(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		for (int with_window = 0; with_window < 2; with_window++) {
+			_cleanup_given_ struct given given = given_types(era);
+			struct py_image *image = given.image;
+			addr_t plain = image->type[IMAGE_LIST], legacy = image->type[IMAGE_DICT];
+			struct heap_sink *builder;
+			py_image_set(image, legacy, image->layout.f.type_del, 0x1000);
+			uint32_t plain_id = find(&given, plain)->id;
+			uint32_t legacy_id = find(&given, legacy)->id;
+
+			assert_null(heap_builder_create(1, &builder));
+			assert_null(py_types_announce(given.types, builder,
+						      with_window ? image->window : NULL));
+			_cleanup_heap_ struct heap *heap = NULL;
+			assert_null(heap_builder_finish(builder, &heap));
+			heap_sink_destroy(builder);
+			enum heap_finalizer kind =
+				era == PY_ERA_27 ? HEAP_FINALIZER_BUILTIN : HEAP_FINALIZER_LEGACY;
+			assert_int_equal(heap->types[plain_id].finalizer, HEAP_FINALIZER_NONE);
+			// Without a window nobody has looked.
+			assert_int_equal(heap->types[legacy_id].finalizer,
+					 with_window ? kind : HEAP_FINALIZER_NONE);
+			assert_int_equal(heap->types[legacy_id].at, legacy);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -318,6 +350,7 @@ int main(void)
 		cmocka_unit_test(what_was_rejected_stays_so_for_the_walk),
 		cmocka_unit_test(instances_of_old_style_classes_count_under_their_class),
 		cmocka_unit_test(types_are_announced_with_their_ids),
+		cmocka_unit_test(types_are_announced_with_their_finalizers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
