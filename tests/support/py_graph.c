@@ -114,17 +114,17 @@ struct dict_shape {
 
 typedef int visit_function(void *object, void *argument);
 
-static inline uint64_t code_word(const char *at)
+/** Of functions that run on the image, never in the test, and so without what checks the test. */
+#define ON_IMAGE \
+	__attribute__((no_sanitize("address", "undefined"), no_profile_instrument_function))
+
+ON_IMAGE static inline uint64_t code_word(const char *at)
 {
 	return *(const uint64_t *)(const void *)at;
 }
 
-/*
- * dict_traverse() of each version. Run on the image, never by the test, and so without what checks the
- * test.
- */
-__attribute__((no_sanitize("address", "undefined"), no_profile_instrument_function, noinline)) int
-py_graph_dict_traverse(const char *self, visit_function *visit, void *argument);
+// dict_traverse() of each version.
+ON_IMAGE int py_graph_dict_traverse(const char *self, visit_function *visit, void *argument);
 int py_graph_dict_traverse(const char *self, visit_function *visit, void *argument)
 {
 	const char *type = *(const char *const *)(const void *)(self + 8);
