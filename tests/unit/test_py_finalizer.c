@@ -347,7 +347,8 @@ static void a_generator_of_python_2_is_asked_whether_it_needs_it(void **state)
 	if (!cpu_is_supported())
 		skip();
 	for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-		assert_null(py_traverse_create(py_image_source(given.image), 0, &given.traverse));
+		assert_null(
+			py_traverse_create(py_image_source(given.image), 0, NULL, &given.traverse));
 		layout->gen_needs_finalizing_at = cases[i].function;
 		assert_int_equal(flags_of(&given, generator), cases[i].flags);
 		py_traverse_destroy(take_ptr(given.traverse));

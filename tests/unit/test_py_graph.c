@@ -451,7 +451,7 @@ static void whenever_the_process_ends_so_does_the_walk(void **state)
 		_cleanup_py_graph_ struct py_graph *graph = given_shop(era);
 		struct target_verdict verdict;
 		size_t before = fake_source_read_count(graph->image->fake);
-		_cleanup_heap_ struct heap *whole = py_graph_walk(graph);
+		heap_destroy(py_graph_walk(graph));
 		size_t reads = fake_source_read_count(graph->image->fake) - before;
 		for (size_t nth = 1; nth <= reads; nth++) {
 			_cleanup_heap_ struct heap *heap = NULL;

@@ -54,7 +54,7 @@ static struct given given_object(void)
 {
 	struct given given = {.image = py_image_create(PY_ERA_311)};
 
-	assert_null(py_traverse_create(py_image_source(given.image), 0, &given.traverse));
+	assert_null(py_traverse_create(py_image_source(given.image), 0, NULL, &given.traverse));
 	given.object = py_image_object(given.image, given.image->type[IMAGE_OBJECT], PAIR_BYTES);
 	*py_image_word(given.image, given.object + 16) = 0x1000;
 	*py_image_word(given.image, given.object + 24) = 0x2000;

@@ -10,7 +10,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "support/py_objects.h"
+#include "support/py_graph.h"
 #include "targets/cpython/scan.h"
 
 enum { FOUND_MAX = 16, MANY = 5000, ROUNDING_BYTES = 16, RAW_BYTES = 96 };
@@ -90,7 +90,10 @@ static void any_number_of_objects_is_looked_for(void **state)
 
 /** A scan over an image that counts the words that are `object`. */
 struct given {
+	struct py_graph *graph;
 	struct py_image *image;
+	/** Made when first scanned. */
+	struct heap *heap;
 	struct py_types *types;
 	struct py_scan *scan;
 	struct py_words *words;
@@ -102,14 +105,16 @@ static void cleanup_given(struct given *given)
 	py_scan_destroy(given->scan);
 	py_types_destroy(given->types);
 	py_words_destroy(given->words);
-	py_image_destroy(given->image);
+	heap_destroy(given->heap);
+	py_graph_destroy(given->graph);
 }
 #define _cleanup_given_ CLEANUP(cleanup_given)
 
 static struct given given_scan(enum py_era era)
 {
-	struct given given = {.image = py_image_create(era)};
+	struct given given = {.graph = py_graph_create(era)};
 
+	given.image = given.graph->image;
 	given.object = py_image_str(given.image, "object");
 	assert_null(py_types_create(&given.image->layout, &given.types));
 	assert_null(py_scan_create(&given.image->layout, given.types, py_image_source(given.image),
@@ -124,6 +129,12 @@ static struct given given_scan(enum py_era era)
 // The block at @a at, of which the scan gets @a data_bytes.
 static void scan_block(struct given *given, addr_t at, size_t data_bytes, size_t bytes)
 {
+	struct target_verdict verdict;
+
+	if (!given->heap)
+		assert_null(py_graph_try_walk(given->graph, TARGET_EFFORT_FIRST, &verdict,
+					      &given->heap));
+	given->scan->words_heap = given->heap;
 	py_scan_block(given->scan, data_bytes ? py_image_at(given->image, at) : NULL, data_bytes,
 		      at, bytes, false);
 }
@@ -194,6 +205,38 @@ static void an_object_that_nobody_has_any_more_has_no_words(void **state)
 	}
 }
 
+static void text_and_bytes_have_no_words(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_given_ struct given given = given_scan(era);
+		addr_t bytes = py_image_object(given.image, given.image->type[IMAGE_BYTES], 80);
+		py_image_set(given.image, bytes, given.image->layout.f.var_size, 40);
+		*py_image_word(given.image, bytes + 48) = given.object;
+		scan_object(&given, bytes, 80);
+		assert_total(&given, 0);
+	}
+}
+
+// given: a tuple that is half made, or was longer: more words than references.
+static void words_that_are_no_references_of_a_known_object_do_not_count(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_given_ struct given given = given_scan(era);
+		uint32_t head = given.image->layout.f.tuple_items.offset;
+		const addr_t items[] = {given.object, given.object, given.object};
+		addr_t tuple = py_image_tuple(given.image, items, 3);
+		*py_image_word(given.image, tuple + head + 16) = 0;
+		scan_object(&given, tuple, head);
+		assert_total(&given, 0);
+		// Seen again by whoever counts words, when it is written.
+		*py_image_word(given.image, tuple + head + 16) = given.object;
+		scan_object(&given, tuple, head + 24);
+		assert_total(&given, 2);
+	}
+}
+
 static void what_is_behind_the_items_of_a_list_is_taken_back(void **state)
 {
 	FOR_EACH_ERA(era)
@@ -224,6 +267,7 @@ static void an_impossible_rest_is_not_read(void **state)
 		_cleanup_given_ struct given given = given_scan(era);
 		const struct py_layout *layout = &given.image->layout;
 		addr_t list = py_image_list(given.image, &given.object, 1);
+		scan_object(&given, list, 40);
 		size_t before = fake_source_read_count(given.image->fake);
 		for (size_t i = 0; i < ARRAY_COUNT(hostile); i++) {
 			py_image_set(given.image, list, layout->f.list_allocated, hostile[i]);
@@ -305,6 +349,8 @@ int main(void)
 		cmocka_unit_test(all_words_of_what_is_no_object_count),
 		cmocka_unit_test(words_of_an_object_count_without_the_rounding_behind_it),
 		cmocka_unit_test(an_object_that_nobody_has_any_more_has_no_words),
+		cmocka_unit_test(text_and_bytes_have_no_words),
+		cmocka_unit_test(words_that_are_no_references_of_a_known_object_do_not_count),
 		cmocka_unit_test(what_is_behind_the_items_of_a_list_is_taken_back),
 		cmocka_unit_test(an_impossible_rest_is_not_read),
 		cmocka_unit_test(what_is_behind_the_entries_of_a_dict_is_taken_back),
