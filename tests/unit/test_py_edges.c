@@ -322,6 +322,53 @@ static void an_instance_whose_dict_was_asked_for_refers_to_it(void **state)
 	}
 }
 
+// PyObject_VisitManagedDict() of 3.13 goes no further than to valid values.
+static void a_dict_beside_valid_values_is_owned_and_not_visited(void **state)
+{
+	_cleanup_py_graph_ struct py_graph *graph = py_graph_create(PY_ERA_313);
+	addr_t a = py_graph_str(graph, "a");
+	const struct py_image_item item = {a, a};
+	struct managed cart = given_managed(graph, &item, 1);
+	addr_t dict = py_image_dict(graph->image, PY_IMAGE_COMBINED, NULL, 0);
+	const addr_t visits[] = {a, cart.class};
+
+	py_graph_set_visits(graph, cart.class, py_code_visit_objects(graph->image, visits, 2));
+	*py_image_word(graph->image, cart.object - 24) = dict;
+	for (int i = 0; i < 2 * PY_PLAN_TRIALS; i++)
+		PY_GRAPH_EXPECT(graph, cart.object, {a, GC}, {dict, OWNED | HEAP_REFERENCE_PART},
+				{cart.class, GC});
+	assert_int_equal(py_edges_origins(graph->edges)[0].origin, PY_ORIGIN_ATTRIBUTE);
+}
+
+// Each form of attributes is tried against the traversal, however many objects had another one.
+static void every_form_of_attributes_is_tried(void **state)
+{
+	if (!cpu_is_supported())
+		skip();
+	FOR_EACH_MANAGED_ERA(era)
+	{
+		_cleanup_py_graph_ struct py_graph *graph = py_graph_create(era);
+		const struct py_layout *layout = &graph->image->layout;
+		addr_t a = py_graph_str(graph, "a");
+		const struct py_image_item item = {a, a};
+		struct managed cart = given_managed(graph, &item, 1);
+		addr_t dict = py_image_dict(graph->image, PY_IMAGE_COMBINED, NULL, 0);
+		const addr_t visits[] = {a, cart.class};
+		py_graph_set_visits(graph, cart.class,
+				    py_code_visit_objects(graph->image, visits, 2));
+		for (int i = 0; i < 2 * PY_PLAN_TRIALS; i++)
+			PY_GRAPH_EXPECT(graph, cart.object, {a, GC}, {cart.class, GC});
+		// Its traversal visits something else than the dict.
+		*py_image_word(graph->image, cart.object - 24) = dict;
+		if (layout->managed == PY_MANAGED_APART)
+			*py_image_word(graph->image, cart.object - 32) = 0;
+		if (layout->managed == PY_MANAGED_INLINE)
+			py_image_set(graph->image, cart.values, layout->f.values_valid, 0);
+		PY_GRAPH_EXPECT(graph, cart.object, {a, GC}, {cart.class, GC});
+		assert_int_equal(py_edges_origins(graph->edges)[0].origin, PY_ORIGIN_VISITED);
+	}
+}
+
 static void more_values_than_there_is_room_for_are_not_read(void **state)
 {
 	_cleanup_py_graph_ struct py_graph *graph = py_graph_create(PY_ERA_313);
@@ -468,6 +515,8 @@ int main(void)
 		cmocka_unit_test(a_dict_may_be_found_from_the_end_of_its_object),
 		cmocka_unit_test(an_instance_without_a_dict_refers_to_its_values),
 		cmocka_unit_test(an_instance_whose_dict_was_asked_for_refers_to_it),
+		cmocka_unit_test(a_dict_beside_valid_values_is_owned_and_not_visited),
+		cmocka_unit_test(every_form_of_attributes_is_tried),
 		cmocka_unit_test(more_values_than_there_is_room_for_are_not_read),
 		cmocka_unit_test(shared_keys_without_end_are_followed_a_while),
 		cmocka_unit_test(a_class_refers_to_its_dict_and_to_the_keys_that_it_shares_out),

@@ -204,6 +204,23 @@ static void words_of_an_unknown_struct_are_guesses(void **state)
 	}
 }
 
+// given: a tp_dealloc that knows the beginning of its objects alone.
+static void words_behind_the_known_struct_are_guesses(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_py_graph_ struct py_graph *graph = py_graph_create(era);
+		addr_t type = py_graph_static_type(graph, "shop.Longer", PY_GRAPH_BASKET_BYTES + 16,
+						   0, py_graph_basket_dealloc);
+		addr_t longer = py_graph_object(graph, type), a = py_graph_str(graph, "a");
+		*py_image_word(graph->image, longer + 16) = a;
+		*py_image_word(graph->image, longer + 56) = a;
+		*py_image_word(graph->image, longer + PY_GRAPH_BASKET_BYTES + 8) = a;
+
+		PY_GRAPH_EXPECT(graph, longer, {a, OWNED}, {a, GUESS});
+	}
+}
+
 static void a_huge_struct_is_guessed_at_its_beginning(void **state)
 {
 	_cleanup_py_graph_ struct py_graph *graph = py_graph_create(PY_ERA_38);
@@ -332,6 +349,7 @@ int main(void)
 		cmocka_unit_test(a_weak_reference_owns_its_callback_alone),
 		cmocka_unit_test(a_member_that_another_one_vouches_for_is_read_only_then),
 		cmocka_unit_test(words_of_an_unknown_struct_are_guesses),
+		cmocka_unit_test(words_behind_the_known_struct_are_guesses),
 		cmocka_unit_test(a_huge_struct_is_guessed_at_its_beginning),
 		cmocka_unit_test(without_modules_a_class_is_run_and_guessed),
 		cmocka_unit_test(objects_known_through_and_through_own_nothing_else),
