@@ -147,20 +147,26 @@ static void a_finalizer_in_c_is_a_builtin_one(void **state)
 	}
 }
 
-static void tp_del_is_a_legacy_finalizer_but_in_python_2(void **state)
+// In Python 2 it is what `__del__` of a class comes to, and every generator has one.
+static void tp_del_is_a_legacy_finalizer_but_for_what_python_2_has_it(void **state)
 {
 	FOR_EACH_ERA(era)
 	{
 		_cleanup_given_ struct given given = given_image(era);
-		const struct py_layout *layout = &given.image->layout;
+		struct py_layout *layout = &given.image->layout;
+		bool is_old = era == PY_ERA_27;
 		addr_t class = given_class(&given), list = given.image->type[IMAGE_LIST];
+		addr_t generator = given.image->type[IMAGE_SET];
+		layout->var.generator_type = generator;
 		py_image_set(given.image, class, layout->f.type_del, FUNCTION_AT);
 		py_image_set(given.image, list, layout->f.type_del, FUNCTION_AT);
+		py_image_set(given.image, generator, layout->f.type_del, FUNCTION_AT);
 
 		assert_int_equal(kind_of(&given, class),
-				 era == PY_ERA_27 ? HEAP_FINALIZER_DEL : HEAP_FINALIZER_LEGACY);
-		assert_int_equal(kind_of(&given, list),
-				 era == PY_ERA_27 ? HEAP_FINALIZER_BUILTIN : HEAP_FINALIZER_LEGACY);
+				 is_old ? HEAP_FINALIZER_DEL : HEAP_FINALIZER_LEGACY);
+		assert_int_equal(kind_of(&given, list), HEAP_FINALIZER_LEGACY);
+		assert_int_equal(kind_of(&given, generator),
+				 is_old ? HEAP_FINALIZER_BUILTIN : HEAP_FINALIZER_LEGACY);
 	}
 }
 
@@ -361,7 +367,7 @@ int main(void)
 		cmocka_unit_test(a_type_without_one_has_none),
 		cmocka_unit_test(del_of_a_class_or_its_base_is_one_in_python),
 		cmocka_unit_test(a_finalizer_in_c_is_a_builtin_one),
-		cmocka_unit_test(tp_del_is_a_legacy_finalizer_but_in_python_2),
+		cmocka_unit_test(tp_del_is_a_legacy_finalizer_but_for_what_python_2_has_it),
 		cmocka_unit_test(an_impossible_mro_has_no_method),
 		cmocka_unit_test(an_old_style_class_has_the_method_of_any_base),
 		cmocka_unit_test(an_old_style_instance_may_have_a_method_of_its_own),

@@ -325,12 +325,10 @@ static void types_are_announced_with_their_finalizers(void **state)
 			_cleanup_heap_ struct heap *heap = NULL;
 			assert_null(heap_builder_finish(builder, &heap));
 			heap_sink_destroy(builder);
-			enum heap_finalizer kind =
-				era == PY_ERA_27 ? HEAP_FINALIZER_BUILTIN : HEAP_FINALIZER_LEGACY;
 			assert_int_equal(heap->types[plain_id].finalizer, HEAP_FINALIZER_NONE);
 			// Without a window nobody has looked.
 			assert_int_equal(heap->types[legacy_id].finalizer,
-					 with_window ? kind : HEAP_FINALIZER_NONE);
+					 with_window ? HEAP_FINALIZER_LEGACY : HEAP_FINALIZER_NONE);
 			assert_int_equal(heap->types[legacy_id].at, legacy);
 		}
 	}
