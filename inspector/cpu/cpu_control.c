@@ -112,6 +112,12 @@ void cpu_run_system_call(struct cpu *cpu, const struct cpu_insn *insn)
 	cpu->regs[11] = cpu_flags_pack(&cpu->flags);
 }
 
+// int: the kernel's old door, with other numbers, and what debuggers use.
+void cpu_run_interrupt(struct cpu *cpu, const struct cpu_insn *insn)
+{
+	cpu_stop(cpu, CPU_SYSTEM_CALL);
+}
+
 // Each repetition is a step, or rep would escape the limit. False when it has to end; it goes on as an
 // instruction of its own when only the steps have.
 static bool control_repeats(struct cpu *cpu, const struct cpu_insn *insn)

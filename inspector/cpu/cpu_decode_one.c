@@ -345,10 +345,10 @@ static cpu_run *decode_upper(struct cpu_decoder *decoder)
 	case 0xc9:
 		return cpu_run_leave;
 	case 0xcc:
-		return cpu_run_system_call;
+		return cpu_run_interrupt;
 	case 0xcd:
 		cpu_decoder_take(decoder, 1);
-		return cpu_run_system_call;
+		return cpu_run_interrupt;
 	case 0xd9:
 		return decode_x87(decoder);
 	case 0xe0:

@@ -58,7 +58,7 @@ cpu_run cpu_run_jump, cpu_run_jump_to, cpu_run_call, cpu_run_call_to, cpu_run_re
 /** `extra` is the opcode's low two bits: loopne, loope, loop, jrcxz. */
 cpu_run cpu_run_loop;
 cpu_run cpu_run_push, cpu_run_pop, cpu_run_pushf, cpu_run_popf, cpu_run_enter, cpu_run_leave;
-cpu_run cpu_run_system_call;
+cpu_run cpu_run_system_call, cpu_run_interrupt;
 cpu_run cpu_run_movs, cpu_run_stos, cpu_run_lods, cpu_run_cmps, cpu_run_scas;
 
 #endif

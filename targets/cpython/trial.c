@@ -170,7 +170,7 @@ static struct error *trial_call(struct trial *trial, struct module *python, cons
 		return error;
 	if (outcome == CPU_SYSTEM_CALL && trial->system.waits)
 		trial_give_up(trial, "it would wait for another thread");
-	else if (outcome == CPU_SYSTEM_CALL)
+	else if (outcome == CPU_SYSTEM_CALL && trial->system.refused != UINT64_MAX)
 		trial_give_up(trial, "it makes system call %llu",
 			      (unsigned long long)trial->system.refused);
 	else

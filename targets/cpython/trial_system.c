@@ -326,7 +326,7 @@ struct error *py_trial_system_set_up(struct module_list *modules, struct mem_sou
 	struct module *libc = py_libc_module(modules);
 	struct error *error = mem_source_maps(memory, &maps);
 
-	*ret = (struct py_trial_system){0};
+	*ret = (struct py_trial_system){.refused = UINT64_MAX};
 	if (error)
 		return error;
 	system_find_room(&maps, ret);

@@ -17,7 +17,7 @@ struct py_trial_system {
 	/** The end of the heap as the process knows it, and of our pages there; 0 when there is none. */
 	addr_t break_at;
 	addr_t break_end;
-	/** The first system call that was refused. */
+	/** The system call that was refused last; UINT64_MAX when none was. */
 	uint64_t refused;
 	/** It waits for another thread: then it is that. */
 	bool waits;

@@ -202,6 +202,41 @@ static void garbage_tells_what_a_collection_would_find(void **state)
 	assert_says("garbage -n 1", "(2 more types)", true);
 }
 
+static void a_collection_that_could_be_tried_has_the_last_word(void **state)
+{
+	// given a heap with finalizers, when a trial finds fewer and saves one
+	addr_t saved[] = {0x10, 0x7777};
+
+	given_another("type P finalizer=del\n"
+		      "object 0x10 P tracked size=8\n"
+		      "edge 0x10 0x10 gc .self\n"
+		      "object 0x20 P tracked size=8\n"
+		      "edge 0x20 0x20 gc .self\n");
+	fake.collection = (struct target_collection){
+		.done = true, .returned = 1, .garbage = saved, .garbage_count = 2};
+	assert_json("garbage", "tried", "true");
+	assert_json("garbage", "unreachable", "1");
+	assert_json("garbage", "to_garbage", "2");
+	assert_json("garbage", "to_garbage_by_type",
+		    "[{\"name\": \"P\", \"count\": 1, \"size\": 8}]");
+	assert_says("garbage", "over a copy of the process's memory", true);
+	assert_true(fake.collect_count > 0);
+}
+
+static void why_a_collection_could_not_be_tried_is_told(void **state)
+{
+	assert_json("garbage", "tried", "false");
+	assert_says("garbage", "what finalizers would do could not be tried: it is made of text",
+		    true);
+	// without code that could run, there is nothing to try
+	given_another("type P\n"
+		      "object 0x10 P tracked\n"
+		      "edge 0x10 0x10 gc .self\n");
+	assert_json("garbage", "unreachable", "1");
+	assert_says("garbage", "tried:", false);
+	assert_int_equal(fake.collect_count, 0);
+}
+
 static void types_of_one_name_are_one_row(void **state)
 {
 	given_another("type P at=0x100\n"
@@ -255,6 +290,8 @@ int main(void)
 		TEST(people_are_told_what_becomes_of_them),
 		TEST(who_holds_without_being_an_object_is_told),
 		TEST(garbage_tells_what_a_collection_would_find),
+		TEST(a_collection_that_could_be_tried_has_the_last_word),
+		TEST(why_a_collection_could_not_be_tried_is_told),
 		TEST(types_of_one_name_are_one_row),
 		TEST(an_empty_heap_has_none),
 		TEST(a_hostile_name_does_no_harm),

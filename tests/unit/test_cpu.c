@@ -431,6 +431,110 @@ static void what_cannot_be_done_says_so(void **state)
 	}
 }
 
+struct asked {
+	uint64_t number;
+	uint64_t args[6];
+	bool refuses;
+};
+
+static bool answer(struct cpu *cpu, uint64_t number, const uint64_t args[6], int64_t *ret_result,
+		   void *context)
+{
+	struct asked *asked = context;
+
+	asked->number = number;
+	memcpy(asked->args, args, sizeof(asked->args));
+	*ret_result = -11;
+	return !asked->refuses;
+}
+
+static void a_system_call_is_answered(void **state)
+{
+	struct given *given = *state;
+	uint64_t args[2] = {7, 8};
+	struct asked asked = {0};
+	uint64_t result = 0;
+
+	// when somebody answers: mov $9,%r10d; mov $202,%eax; syscall; ret
+	cpu_set_system_call(given->fake_cpu, answer, &asked);
+	static const char bytes[] = "\x41\xba\x09\0\0\0\xb8\xca\0\0\0\x0f\x05\xc3";
+	assert_int_equal(RUN(given, bytes, args, &result), CPU_RETURNED);
+	// then it has the number and the arguments, and the code its answer
+	assert_int_equal(asked.number, 202);
+	assert_int_equal(asked.args[0], 7);
+	assert_int_equal(asked.args[1], 8);
+	assert_int_equal(asked.args[3], 9);
+	assert_int_equal((int64_t)result, -11);
+	// and a refusal ends the call
+	asked.refuses = true;
+	assert_int_equal(RUN(given, bytes, args, &result), CPU_SYSTEM_CALL);
+}
+
+static void the_old_door_to_the_kernel_is_closed(void **state)
+{
+	struct given *given = *state;
+	uint64_t args[2] = {0};
+	struct asked asked = {0};
+	uint64_t result;
+
+	cpu_set_system_call(given->fake_cpu, answer, &asked);
+	assert_int_equal(RUN(given, "\xcd\x80\xc3", args, &result), CPU_SYSTEM_CALL);
+	assert_int_equal(asked.number, 0);
+}
+
+static void fresh_pages_are_zeros_until_they_are_forgotten(void **state)
+{
+	static const addr_t fresh = 0x700000;
+	struct given *given = *state;
+	struct cpu *cpu = given->fake_cpu;
+	uint64_t value = 1;
+
+	assert_false(cpu_read(cpu, fresh, &value, sizeof(value)));
+	cpu_set_limits(cpu, 1000, 1000);
+	assert_true(cpu_map(cpu, fresh, 600 * PAGE));
+	for (addr_t at = fresh; at < fresh + 600 * PAGE; at += PAGE) {
+		assert_true(cpu_read(cpu, at, &value, sizeof(value)));
+		assert_int_equal(value, 0);
+		assert_true(cpu_write(cpu, at, &at, sizeof(at)));
+	}
+	// each has its own, however many there are
+	for (addr_t at = fresh; at < fresh + 600 * PAGE; at += PAGE) {
+		assert_true(cpu_read(cpu, at, &value, sizeof(value)));
+		assert_int_equal(value, at);
+	}
+	// not twice, and not too many
+	assert_false(cpu_map(cpu, fresh, PAGE));
+	assert_false(cpu_map(cpu, fresh + 1000 * PAGE, 401 * PAGE));
+	assert_false(cpu_map(cpu, 0, PAGE));
+	assert_false(cpu_map(cpu, fresh + 1000 * PAGE, 0));
+	cpu_forget_writes(cpu);
+	assert_false(cpu_read(cpu, fresh, &value, sizeof(value)));
+	assert_true(cpu_map(cpu, fresh, PAGE));
+	assert_true(cpu_read(cpu, fresh, &value, sizeof(value)));
+	assert_int_equal(value, 0);
+}
+
+// More than the steps that are made in one go (1 << 20).
+static void a_long_repetition_is_done_to_its_end(void **state)
+{
+	struct given *given = *state;
+	uint64_t args[2] = {DATA_AT, 0};
+	uint64_t result = 0;
+	uint8_t byte = 0;
+
+	// xor %edx,%edx; again: mov %rdi,%r8; mov $1000,%ecx; mov $7,%al; rep stosb;
+	// mov %r8,%rdi; inc %edx; cmp $3000,%edx; jne again; lea 1000(%rdi),%rax; ret
+	static const char bytes[] = "\x31\xd2\x49\x89\xf8\xb9\xe8\x03\0\0\xb0\x07\xf3\xaa"
+				    "\x4c\x89\xc7\xff\xc2\x81\xfa\xb8\x0b\0\0\x75\xe7"
+				    "\x48\x8d\x87\xe8\x03\0\0\xc3";
+	cpu_set_limits(given->fake_cpu, 1 << 24, 4);
+	assert_int_equal(RUN(given, bytes, args, &result), CPU_RETURNED);
+	assert_int_equal(result, DATA_AT + 1000);
+	assert_true(cpu_read(given->fake_cpu, DATA_AT + 999, &byte, 1));
+	assert_int_equal(byte, 7);
+	assert_true(cpu_steps(given->fake_cpu) > 3000000);
+}
+
 static void code_is_not_written_nor_what_was_written_run(void **state)
 {
 	struct given *given = *state;
@@ -474,6 +578,10 @@ int main(int argc, char **argv)
 		TEST(a_long_repetition_ends),
 		TEST(too_many_pages_are_not_written),
 		TEST(what_cannot_be_done_says_so),
+		TEST(a_system_call_is_answered),
+		TEST(the_old_door_to_the_kernel_is_closed),
+		TEST(fresh_pages_are_zeros_until_they_are_forgotten),
+		TEST(a_long_repetition_is_done_to_its_end),
 		TEST(code_is_not_written_nor_what_was_written_run),
 		TEST(an_instruction_straddles_pages),
 	};
