@@ -65,6 +65,9 @@ void py_edges_destroy(struct py_edges *edges);
 const struct heap_reference *py_edges_collect(struct py_edges *edges, const struct py_type *type,
 					      addr_t at, size_t *ret_count);
 
+/** Lends memory that the caller has at hand anyway, see mem_window_lend(). */
+void py_edges_lend(struct py_edges *edges, addr_t at, const void *data, size_t bytes);
+
 /** Of the last collection, one per reference. */
 const struct py_edge_origin *py_edges_origins(const struct py_edges *edges);
 

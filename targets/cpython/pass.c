@@ -64,9 +64,14 @@ static void pass_pools(struct worker *worker, const struct job *job)
 	const struct py_arenas *arenas = worker->pass->arenas;
 	struct py_scan *scan = worker->scan;
 	size_t bytes = (size_t)(job->end - job->start);
+	// A copy of the memory needs no other.
+	const unsigned char *pools = mem_source_view(worker->pass->source, job->start, bytes);
 	struct error *error =
-		mem_source_read(worker->pass->source, job->start, worker->buffer, bytes);
+		pools ? NULL
+		      : mem_source_read(worker->pass->source, job->start, worker->buffer, bytes);
 
+	if (!pools)
+		pools = worker->buffer;
 	if (error) {
 		if (error->code != ERROR_FAULT) {
 			scan->error = error;
@@ -79,9 +84,11 @@ static void pass_pools(struct worker *worker, const struct job *job)
 		return;
 	}
 	// What a dict owns is mostly near it.
-	mem_window_lend(scan->window, job->start, worker->buffer, bytes);
+	mem_window_lend(scan->window, job->start, pools, bytes);
+	if (scan->edges)
+		py_edges_lend(scan->edges, job->start, pools, bytes);
 	for (size_t offset = 0; offset < bytes; offset += arenas->pool_bytes) {
-		const unsigned char *pool_bytes = worker->buffer + offset;
+		const unsigned char *pool_bytes = pools + offset;
 		addr_t pool_at = job->start + offset;
 		struct py_pool pool;
 		if (!py_pool_parse(scan->layout, arenas, pool_at, pool_bytes, &pool))
@@ -94,6 +101,8 @@ static void pass_pools(struct worker *worker, const struct job *job)
 					      pool.block_bytes, false);
 	}
 	mem_window_lend(scan->window, 0, NULL, 0);
+	if (scan->edges)
+		py_edges_lend(scan->edges, 0, NULL, 0);
 }
 
 static struct error *pass_visit_block(void *context, const struct malloc_block *block)

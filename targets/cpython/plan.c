@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "debug/object_members.h"
 #include "mem/window.h"
+#include "targets/cpython/dict.h"
 
 enum {
 	/** Chains of base types. */
@@ -428,7 +429,19 @@ static struct error *plan_make(struct py_plans *plans, struct mem_window *window
 	if (layout->f.heaptype_cached_keys.present && type->flags & PY_TYPE_HEAP)
 		plan->cached_keys_at =
 			plan_type_word(plans, window, type_at, layout->f.heaptype_cached_keys);
-	return error ? error : plan_owned(plans, window, plan);
+	struct py_dict_cursor keys;
+	py_dict_begin_keys(layout, window, plan->cached_keys_at, &keys);
+	plan->shared_key_count = keys.left;
+	plan->may_finalize =
+		type->is_gc &&
+		(layout->is_python2 || plan_type_word(plans, window, type_at, layout->f.type_del) ||
+		 (layout->f.type_finalize.present &&
+		  plan_type_word(plans, window, type_at, layout->f.type_finalize)));
+	if (!error)
+		error = plan_owned(plans, window, plan);
+	plan->is_bare = !plan->traverse_at && !plan->owned_count && !plan->owns_type &&
+			type->shape != PY_SHAPE_TYPE;
+	return error;
 }
 
 struct py_plan *py_plans_get(struct py_plans *plans, const struct py_type *type,

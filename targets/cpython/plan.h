@@ -46,6 +46,10 @@ enum { PY_PLAN_SLOTS_MAX = 4096, PY_PLAN_TRIALS = 3, PY_PLAN_VARIANTS = 4 };
 
 struct py_plan {
 	const struct py_type *type;
+	/** Its objects have no references at all. */
+	bool is_bare;
+	/** Its objects may have HEAP_LEGACY_FINALIZER or HEAP_FINALIZED. */
+	bool may_finalize;
 	addr_t traverse_at;
 	enum py_visit visit;
 	/** It is a class written in Python: attributes and slots around what `visit` says. */
@@ -61,6 +65,8 @@ struct py_plan {
 	bool managed_dict;
 	bool inline_values;
 	addr_t cached_keys_at;
+	/** How many attribute names the class shares out at this moment. */
+	uint64_t shared_key_count;
 	struct py_owned *owned;
 	size_t owned_count;
 	size_t owned_capacity;
