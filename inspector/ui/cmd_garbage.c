@@ -235,6 +235,15 @@ static void garbage_correct(uint64_t returned, struct garbage *garbage)
 	garbage->unreachable_count = returned - garbage->uncollectable_count;
 }
 
+static uint64_t garbage_collectable_count(const struct heap *heap)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < heap->object_count; i++)
+		count += heap_is_collectable(heap, i);
+	return count;
+}
+
 static struct error *garbage_try(const struct command_context *context, const struct heap *heap,
 				 struct garbage_outcome *outcome)
 {
@@ -244,7 +253,7 @@ static struct error *garbage_try(const struct command_context *context, const st
 	if (!garbage->unfinalized_count && !garbage->callback_count &&
 	    !garbage->uncollectable_count)
 		return NULL;
-	if (heap->object_count > GARBAGE_TRY_OBJECTS_MAX &&
+	if (garbage_collectable_count(heap) > GARBAGE_TRY_OBJECTS_MAX &&
 	    !context->arguments->options[GARBAGE_TRY].count) {
 		snprintf(outcome->reason, sizeof(outcome->reason),
 			 "there are many objects; with --try it is done all the same");

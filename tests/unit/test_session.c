@@ -106,6 +106,11 @@ void target_facts_deinit(struct target_facts *facts)
 	*facts = (struct target_facts){0};
 }
 
+void target_collection_deinit(struct target_collection *collection)
+{
+	*collection = (struct target_collection){0};
+}
+
 void target_references_deinit(struct target_references *references)
 {
 	free(references->list);
