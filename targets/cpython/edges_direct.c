@@ -100,7 +100,7 @@ static void edges_dict(struct py_edges *edges, struct py_plan *plan, addr_t at)
 static void edges_values(struct py_edges *edges, const struct py_plan *plan, addr_t values_at,
 			 uint64_t count_max)
 {
-	struct py_dict_cursor keys;
+	struct py_dict_cursor keys = {0};
 	addr_t at = values_at + edges->layout->f.values_values.offset;
 
 	uint64_t count = plan->shared_key_count < count_max ? plan->shared_key_count : count_max;

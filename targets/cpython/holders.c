@@ -339,7 +339,7 @@ static struct error *holders_count_mapping(struct holders *holders, const struct
 	addr_t at = mapping->start;
 
 	while (at < mapping->end) {
-		addr_t end = mapping->end, skip_to = mapping->end;
+		addr_t end = mapping->end, skip_to = end;
 		for (size_t i = 0; i < memory->arenas.count; i++) {
 			const struct py_arena *arena = &memory->arenas.list[i];
 			if (arena->end > at && arena->address < end) {
