@@ -27,6 +27,8 @@ enum {
 	CHUNK_FAST_BYTES_MAX = 128,
 	/** Largest block that goes to a thread's cache (MAX_TCACHE_SIZE). */
 	TCACHE_BYTES_MAX = 1032,
+	/** How far from the heap's beginning the cache itself is. */
+	TCACHE_AT_MAX = 4096,
 	/** Chunks in a row that make a chain believable. */
 	CHAIN_PROOF_COUNT = 32,
 	/** How far the first chunk of a heap can be from its start: arena and heap headers. */
@@ -241,13 +243,19 @@ static bool block_looks_freed(const struct malloc_region *region, addr_t at, siz
 		first_word < region->end);
 }
 
-// Of those links only the disguised ones: a plain address may well be what a block in use begins with.
+/*
+ * A block in a thread's cache has a disguised link and, in its second word, the cache's key: random
+ * since glibc 2.34, the cache's own address at the heap's beginning before. The link alone may be what
+ * a block in use was never given another word for.
+ */
 static bool block_is_cached(const struct malloc_region *region, addr_t at, size_t bytes,
-			    uint64_t first_word)
+			    uint64_t first_word, uint64_t second_word)
 {
 	addr_t revealed = first_word ^ at >> 12;
+	bool has_key = second_word >> 48 || (second_word >= region->start &&
+					     second_word - region->start < TCACHE_AT_MAX);
 
-	return bytes <= TCACHE_BYTES_MAX &&
+	return bytes <= TCACHE_BYTES_MAX && has_key &&
 	       (revealed == 0 || (revealed % CHUNK_ALIGN == 0 && revealed >= region->start &&
 				  revealed < region->end));
 }
@@ -273,7 +281,8 @@ static struct error *walk_visit(struct walk *walk, addr_t chunk_at, uint64_t chu
 	block.looks_freed =
 		block_looks_freed(walk->region, block.at, block.bytes, word_at(block.data, 0));
 	block.is_cached =
-		block_is_cached(walk->region, block.at, block.bytes, word_at(block.data, 0));
+		block_is_cached(walk->region, block.at, block.bytes, word_at(block.data, 0),
+				word_at(block.data, sizeof(uint64_t)));
 	result->block_count++;
 	return visit(context, &block);
 }

@@ -78,6 +78,14 @@ void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin 
 	edges->list[edges->count++] = (struct heap_reference){to, kind};
 }
 
+// A struct sequence's traversal asks its type how long it is, for which it needs the state of a thread that
+// has the GIL (3.12).
+static bool edges_is_sequence(const struct py_plan *plan)
+{
+	return plan->visit == PY_VISIT_RUN && !plan->is_instance &&
+	       plan->type->flags & PY_TYPE_TUPLE;
+}
+
 bool edges_run(struct py_edges *edges, struct py_plan *plan, addr_t traverse_at, addr_t at,
 	       const addr_t **ret, size_t *ret_count)
 {
@@ -85,6 +93,8 @@ bool edges_run(struct py_edges *edges, struct py_plan *plan, addr_t traverse_at,
 		return false;
 	if (py_traverse_run(edges->traverse, traverse_at, at, ret, ret_count))
 		return true;
+	if (edges_is_sequence(plan))
+		return false;
 	// One broken object does not speak against the others: the reason is told once.
 	for (size_t i = 0; i < edges->failure_count; i++)
 		if (edges->failures[i].type == plan->type->name)
@@ -265,6 +275,26 @@ static bool edges_is_static_type(struct py_edges *edges, const struct py_type *t
 	       !(edges_word(edges, at + edges->layout->f.type_flags.offset) & PY_TYPE_HEAP);
 }
 
+static void edges_sequence(struct py_edges *edges, const struct py_plan *plan, addr_t at)
+{
+	const struct py_layout *layout = edges->layout;
+	addr_t dict_at = edges_word(edges, plan->type->at + layout->f.type_dict.offset);
+	addr_t fields_at = py_dict_find(layout, edges->window, dict_at, "n_fields");
+	uint64_t count = edges_word(edges, at + layout->f.var_size.offset);
+	uint32_t fields = 0;
+
+	// Fields beyond those that a tuple shows.
+	if (fields_at &&
+	    mem_window_read(edges->window, fields_at + layout->f.long_digits.offset, &fields,
+			    sizeof(fields)) &&
+	    fields > count && fields < SEQUENCE_FIELDS_MAX)
+		count = fields;
+	if (count < SEQUENCE_FIELDS_MAX)
+		edges_items(edges, at + layout->f.tuple_items.offset, count);
+	if (plan->owns_type)
+		edges_add(edges, plan->type->at, HEAP_EDGE_GC, PY_ORIGIN_TYPE, 0, NULL);
+}
+
 const struct heap_reference *py_edges_collect(struct py_edges *edges, const struct py_type *type,
 					      addr_t at, size_t *ret_count)
 {
@@ -281,7 +311,10 @@ const struct heap_reference *py_edges_collect(struct py_edges *edges, const stru
 		bool run = plan->visit == PY_VISIT_RUN ||
 			   atomic_load_explicit(&plan->run_always, memory_order_relaxed);
 		if (!run || !edges_run_and_add(edges, plan, at)) {
-			edges_direct(edges, plan, at);
+			if (run && edges_is_sequence(plan))
+				edges_sequence(edges, plan, at);
+			else
+				edges_direct(edges, plan, at);
 			if (!run && atomic_load_explicit(&plan->trials[edges->variant],
 							 memory_order_relaxed) > 0)
 				edges_try(edges, plan, at);

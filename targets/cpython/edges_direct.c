@@ -18,7 +18,7 @@ static const addr_t *edges_words(struct py_edges *edges, addr_t at, uint64_t cou
 		       : NULL;
 }
 
-static void edges_items(struct py_edges *edges, addr_t at, uint64_t count)
+void edges_items(struct py_edges *edges, addr_t at, uint64_t count)
 {
 	if (count > ITEMS_MAX)
 		return;

@@ -16,6 +16,8 @@ enum {
 	/** Read at once where the source has no views. */
 	PIECE_WORDS = 4096,
 	PLAN_SLOTS = 1024,
+	/** Fields of a struct sequence. */
+	SEQUENCE_FIELDS_MAX = 1024,
 	/** Larger objects are not worth running twice to be checked. */
 	TRIAL_REFERENCES_MAX = 1 << 12,
 	/** SHARED_KEYS_MAX_SIZE of pycore_dict.h is 30; one byte has the number. */
@@ -90,6 +92,9 @@ static inline addr_t edges_word(struct py_edges *edges, addr_t at)
 
 void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin origin,
 	       uint64_t detail, const char *name);
+
+/** @a count pointers in a row. */
+void edges_items(struct py_edges *edges, addr_t at, uint64_t count);
 
 /** An attribute dict. */
 void edges_add_dict(struct py_edges *edges, addr_t dict_at);

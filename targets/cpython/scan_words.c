@@ -162,6 +162,10 @@ void py_scan_count_words(struct py_scan *scan, const unsigned char *data, size_t
 		if (py_get(object, scan->layout->f.object_refcnt) == 0 || scan_words_has_none(type))
 			return;
 		scan_words_rests(scan, type, object, at + presize);
+		// Its links are heads and no objects, and before 3.8 a word of it is never written.
+		uint32_t head = type->is_gc ? scan->layout->size.gc_head : 0;
+		if (head)
+			py_words_discount(scan->words, object - head, head);
 		uint64_t own = presize + py_size_own(scan->layout, type, object);
 		// What is behind the object is only the allocator's rounding.
 		if (own < bytes && bytes - own < sizeof(addr_t) * 4)
