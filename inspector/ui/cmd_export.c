@@ -12,8 +12,10 @@
 enum export_option { EXPORT_NO_LABELS };
 
 static const struct command_option export_options[] = {
-	[EXPORT_NO_LABELS] = {.name = "no-labels",
-			      .summary = "leave out what references are called: much faster"},
+	[EXPORT_NO_LABELS] =
+		{.name = "no-labels",
+		 .summary =
+			 "leave out what references are called: a smaller file, a little sooner"},
 };
 
 // A database can be written to a file alone: a pipe or a device cannot be sought in.
@@ -87,7 +89,7 @@ static struct error *export_run(struct command_context *context)
 
 static const struct command_example export_examples[] = {
 	{"export 4711 -o heap.sqlite", "the graph of references in a file"},
-	{"export 4711 -o heap.sqlite --no-labels", "the same, sooner, without names of references"},
+	{"export 4711 -o heap.sqlite --no-labels", "the same without names of references"},
 };
 
 const struct command command_export = {

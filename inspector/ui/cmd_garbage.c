@@ -25,7 +25,7 @@ enum garbage_option { GARBAGE_TRY };
 
 static const struct command_option garbage_options[] = {
 	{"try", 0, COMMAND_FLAG, NULL, NULL, false,
-	 "run finalizers over the copy of the memory also where that takes long"},
+	 "try the collection also where there are more than two million objects"},
 };
 
 /** A trial takes some hundred steps for each object. */
@@ -303,30 +303,27 @@ const struct command command_garbage = {
 	.name = "garbage",
 	.summary = "what gc.collect() would find, without running it",
 	.words = "",
-	.description =
-		"What a collection of all generations would find now, by the collector's own "
-		"rules, without one:\n"
-		"objects that nothing reaches and that it would free (unreachable), and those "
-		"that it cannot\n"
-		"free because of a finalizer of the old kind (uncollectable). Their sum is what "
-		"gc.collect()\n"
-		"would return. by_type has both. Then what would be added to gc.garbage, and what "
-		"is there now.\n"
-		"\n"
-		"Finalizers and callbacks of weak references that a collection runs may do "
-		"anything, also bring\n"
-		"objects back: how many are to run is told. Where there are any, the collection is "
-		"tried with all\n"
-		"that over a copy of the process's memory, by an interpreter of its machine code, "
-		"and "
-		"its numbers\n"
-		"are told (tried); by_type is always that of the objects found before. Nothing of "
-		"it "
-		"reaches the\n"
-		"process: memory is the copy's, nothing is written to files, and code that needs "
-		"more "
-		"of the\n"
-		"system ends the trial.",
+	.description = "What a collection of all generations would find now, by the collector's "
+		       "own rules: objects that\n"
+		       "nothing reaches and that it would free (unreachable), and those that it "
+		       "cannot free because of a\n"
+		       "finalizer of the old kind (uncollectable). Their sum is what gc.collect() "
+		       "would return; by_type\n"
+		       "has both. Then what would be added to gc.garbage, and what is in it now. "
+		       "No collection is run in\n"
+		       "the process.\n"
+		       "\n"
+		       "Finalizers and callbacks of weak references may do anything, also bring "
+		       "objects back. Where some\n"
+		       "are to run, or objects cannot be freed, the collection is tried: the "
+		       "interpreter's own machine\n"
+		       "code, with all that it calls, is run over a copy of the process's memory, "
+		       "and the numbers are\n"
+		       "those it came to (tried); by_type is always that of the objects found "
+		       "before. Nothing of it\n"
+		       "reaches the process, no file is written, and code that needs more of the "
+		       "system ends the trial:\n"
+		       "then the numbers are those before any finalizer runs, and a note says so.",
 	.options = garbage_options,
 	.option_count = ARRAY_COUNT(garbage_options),
 	.examples = garbage_examples,

@@ -13,12 +13,12 @@ static const struct command_option refs_options[] = {
 		      .summary = "all objects of a type that is named, not its first alone"},
 	[REFS_LEAKED] = {.name = "leaked",
 			 .summary = "objects with references that are counted and found nowhere"},
-	[REFS_BY_TYPE] = {.name = "by-type", .summary = "those summed up by type"},
+	[REFS_BY_TYPE] = {.name = "by-type", .summary = "with --leaked: a row for each type"},
 	[REFS_FILTER] = {.name = "filter",
 			 .letter = 'f',
 			 .word = COMMAND_TYPE,
 			 .argument = "PATTERN",
-			 .summary = "of those, only types whose name has PATTERN in it"},
+			 .summary = "with --leaked: only types whose name has PATTERN in it"},
 };
 
 static struct error *refs_check(const struct arguments *arguments)
@@ -85,22 +85,23 @@ const struct command command_refs = {
 	.words = "OBJECT...",
 	.word = COMMAND_TYPE,
 	.words_max = COMMAND_WORDS_ANY,
-	.description =
-		"A row for each reference that the object has: where it leads, what it is called, "
-		"and how it\n"
-		"was found: gc (the collector sees it), owned (it does not), guess (a word that "
-		"may be one),\n"
-		"weak (does not keep its object alive).\n"
-		"\n"
-		"OBJECT is an address or the name of a type: then its first object by address, or "
-		"with --all\n"
-		"every one.\n"
-		"\n"
-		"With --leaked and no OBJECT: the objects that have more references counted than "
-		"there are\n"
-		"pointers to them. Every reference to them that is counted and not found anywhere "
-		"in the\n"
-		"process's memory can never be given back: C code took it and forgot it.",
+	.description = "A row for each reference that the object has: where it leads, what it is "
+		       "called, and how it was\n"
+		       "found: gc (the collector sees it), owned (it does not), guess (a word that "
+		       "may be one), weak\n"
+		       "(does not keep its object alive).\n"
+		       "\n"
+		       "OBJECT is an address or the name of a type: then its first object by "
+		       "address, or with --all\n"
+		       "every one.\n"
+		       "\n"
+		       "With --leaked and no OBJECT: the objects that have more references counted "
+		       "(refcount) than there\n"
+		       "are pointers to them anywhere in the process's memory, and how many more "
+		       "(excess). C code took\n"
+		       "those references and forgot them: they can never be given back. A pointer "
+		       "left over in memory\n"
+		       "that is in use may hide a leak; what is listed is one.",
 	.options = refs_options,
 	.option_count = ARRAY_COUNT(refs_options),
 	.examples = refs_examples,

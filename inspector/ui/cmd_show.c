@@ -131,11 +131,11 @@ const struct command command_show = {
 		"the collector\n"
 		"tracks it and in which generation, its finalizer (del: __del__, builtin: one in "
 		"C, legacy: one\n"
-		"that keeps it from being collected in a cycle), how many references it has and "
-		"how many lead to\n"
-		"it, how many more are counted than were found (held by C), and what repr() might "
-		"say. No code\n"
-		"of the process is run for that.\n"
+		"that keeps a cycle from being freed), how many references it has and how many "
+		"lead to it, how\n"
+		"many more are counted than were found (held by C code, or leaked by it), and what "
+		"repr() might\n"
+		"say. No code of the process is run for that.\n"
 		"\n"
 		"OBJECT is an address or the name of a type: then its first object by address.",
 	.examples = show_examples,
