@@ -277,11 +277,9 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_bytes, addr_t at,
 		   size_t bytes, bool looks_freed)
 {
-	if (scan->mode == PY_SCAN_COUNT_WORDS) {
-		py_scan_count_words(scan, data, data_bytes, at, bytes);
-		return;
-	}
-	if (data_bytes < DEBUG_HEADER_BYTES || scan->error)
+	bool counts = scan->mode == PY_SCAN_COUNT_WORDS;
+
+	if (scan->error || (data_bytes < DEBUG_HEADER_BYTES && !counts))
 		return;
 	// What is too large for a pool comes from malloc under hooks of its own: two headers then.
 	for (int depth = 0; depth < 2 && data_bytes >= DEBUG_HEADER_BYTES; depth++) {
@@ -290,14 +288,19 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
 			break;
 		uint64_t length = __builtin_bswap64(scan_word(data));
 		unsigned char kind = (unsigned char)second;
-		if ((kind != DEBUG_KIND_OBJECT && kind != DEBUG_KIND_RAW) ||
-		    bytes < DEBUG_HEADER_BYTES || length > bytes - DEBUG_HEADER_BYTES)
+		bool is_object = kind == DEBUG_KIND_OBJECT || kind == DEBUG_KIND_RAW;
+		if ((!is_object && !counts) || bytes < DEBUG_HEADER_BYTES ||
+		    length > bytes - DEBUG_HEADER_BYTES)
 			return;
 		data += DEBUG_HEADER_BYTES;
 		data_bytes -= DEBUG_HEADER_BYTES;
 		at += DEBUG_HEADER_BYTES;
 		bytes = length;
 		looks_freed = false;
+	}
+	if (counts) {
+		py_scan_count_words(scan, data, data_bytes, at, bytes);
+		return;
 	}
 	// A header (types.c: HEADER_BYTES_MAX) must lie in the bytes at hand.
 	if (bytes > data_bytes && data_bytes < SCAN_DATA_BYTES_ENOUGH)
