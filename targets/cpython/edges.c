@@ -25,6 +25,8 @@ struct error *py_edges_create(const struct py_edges_context *context, bool wants
 	if (!error)
 		error = py_traverse_create(context->source, context->thread_pointer, &context->libc,
 					   &edges->traverse);
+	if (!error && edges->traverse)
+		py_traverse_set_attach(edges->traverse, edges->layout->gil_ensure_at);
 	if (error) {
 		py_edges_destroy(edges);
 		return error;

@@ -260,6 +260,16 @@ struct error *py_layout_fill(struct layout_source *source, addr_t bias, struct p
 	return error;
 }
 
+static struct error *layout_load_function(struct module *python, const char *name, addr_t *ret)
+{
+	bool present;
+	struct error *error = module_symbol(python, name, &present, ret);
+
+	if (!error && !present)
+		*ret = 0;
+	return error;
+}
+
 struct error *py_layout_load(struct module *python, struct module_list *modules,
 			     struct py_layout *ret)
 {
@@ -273,12 +283,10 @@ struct error *py_layout_load(struct module *python, struct module_list *modules,
 		error = py_layout_fill(source, bias, ret);
 	if (!error)
 		error = layout_load_collections(modules, ret);
-	if (!error && ret->is_python2) {
-		bool present;
-		error = module_symbol(python, "PyGen_NeedsFinalizing", &present,
-				      &ret->gen_needs_finalizing_at);
-		if (!error && !present)
-			ret->gen_needs_finalizing_at = 0;
-	}
+	if (!error && ret->is_python2)
+		error = layout_load_function(python, "PyGen_NeedsFinalizing",
+					     &ret->gen_needs_finalizing_at);
+	if (!error)
+		error = layout_load_function(python, "PyGILState_Ensure", &ret->gil_ensure_at);
 	return error;
 }

@@ -364,6 +364,8 @@ struct py_layout {
 
 	/** PyGen_NeedsFinalizing(), of Python 2; 0 when there is none. */
 	addr_t gen_needs_finalizing_at;
+	/** PyGILState_Ensure(); 0 when there is none. */
+	addr_t gil_ensure_at;
 	/** Type flags under which two words stand before the collector's head (3.11 and later). */
 	uint64_t preheader_flags;
 	/** Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_INLINE_VALUES; 0 where there are none. */

@@ -19,6 +19,7 @@ static const uint64_t STEPS_MAX = 1ULL << 28;
 struct py_traverse {
 	struct cpu *cpu;
 	addr_t visit_at;
+	addr_t attach_at;
 	addr_t *visited;
 	size_t count;
 	size_t capacity;
@@ -72,6 +73,11 @@ struct error *py_traverse_create(struct mem_source *memory, addr_t thread_pointe
 	return NULL;
 }
 
+void py_traverse_set_attach(struct py_traverse *traverse, addr_t attach_at)
+{
+	traverse->attach_at = attach_at;
+}
+
 void py_traverse_destroy(struct py_traverse *traverse)
 {
 	if (!traverse)
@@ -91,6 +97,19 @@ static bool traverse_finish(struct py_traverse *traverse, enum cpu_outcome outco
 	return false;
 }
 
+// What it writes stays for the next call. When it cannot be run, the reason is still that of before.
+static bool traverse_attach(struct py_traverse *traverse)
+{
+	uint64_t ignored;
+
+	if (!traverse->attach_at)
+		return false;
+	if (cpu_call(traverse->cpu, traverse->attach_at, NULL, 0, &ignored) == CPU_RETURNED)
+		return true;
+	cpu_forget_writes(traverse->cpu);
+	return false;
+}
+
 bool py_traverse_run(struct py_traverse *traverse, addr_t traverse_at, addr_t object_at,
 		     const addr_t **ret, size_t *ret_count)
 {
@@ -100,9 +119,15 @@ bool py_traverse_run(struct py_traverse *traverse, addr_t traverse_at, addr_t ob
 	traverse->count = 0;
 	enum cpu_outcome outcome =
 		cpu_call(traverse->cpu, traverse_at, args, ARRAY_COUNT(args), &result);
+	bool has_returned = traverse_finish(traverse, outcome);
+	if (outcome == CPU_FAULT && traverse_attach(traverse)) {
+		traverse->count = 0;
+		outcome = cpu_call(traverse->cpu, traverse_at, args, ARRAY_COUNT(args), &result);
+		has_returned = traverse_finish(traverse, outcome);
+	}
 	*ret = traverse->visited;
 	*ret_count = traverse->count;
-	return traverse_finish(traverse, outcome);
+	return has_returned;
 }
 
 const char *py_traverse_reason(const struct py_traverse *traverse)

@@ -24,6 +24,13 @@ struct py_traverse;
 MUST_USE struct error *py_traverse_create(struct mem_source *memory, addr_t thread_pointer,
 					  const struct py_libc_gates *gates,
 					  struct py_traverse **ret);
+/**
+ * @a attach_at is a function of no arguments that makes its thread the current one, or 0. A collection
+ * comes only in a thread that is current, but when we look all of them may wait: where a traversal
+ * wants the thread's state (that of a struct sequence in 3.10) and meets a fault without one, it is
+ * run once more after that function.
+ */
+void py_traverse_set_attach(struct py_traverse *traverse, addr_t attach_at);
 /** Takes NULL. */
 void py_traverse_destroy(struct py_traverse *traverse);
 

@@ -3,6 +3,7 @@
 import gc
 import sys
 import threading
+import time
 import types
 
 from scenario import Finalized, Node, afterwards, kept, ring, scenario, since
@@ -454,6 +455,12 @@ def what_an_ended_thread_held():
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
+
+
+@scenario
+def a_struct_sequence():
+    held = []
+    held.append(time.struct_time((held,) * 9))
 
 
 @scenario

@@ -139,6 +139,35 @@ addr_t py_code_return(struct py_image *image, uint32_t value)
 	return code_place(image, &code);
 }
 
+addr_t py_code_write_word(struct py_image *image, addr_t at, uint64_t value)
+{
+	struct code code = {0};
+
+	ADD(&code, 0x48, 0xb8); // movabs $value,%rax
+	code_add(&code, &value, sizeof(value));
+	ADD(&code, 0x48, 0xb9); // movabs $at,%rcx
+	code_add(&code, &at, sizeof(at));
+	ADD(&code, 0x48, 0x89, 0x01); // mov %rax,(%rcx)
+	ADD(&code, 0xc3);             // ret
+	return code_place(image, &code);
+}
+
+addr_t py_code_visit_through(struct py_image *image, addr_t at)
+{
+	struct code code = {0};
+
+	code_begin(&code);
+	ADD(&code, 0x48, 0x89, 0xdf); // mov %rbx,%rdi
+	code_visit(&code);
+	ADD(&code, 0x48, 0xb8); // movabs $at,%rax
+	code_add(&code, &at, sizeof(at));
+	ADD(&code, 0x48, 0x8b, 0x00);       // mov (%rax),%rax
+	ADD(&code, 0x48, 0x8b, 0x78, 0x10); // mov 16(%rax),%rdi
+	code_visit(&code);
+	code_end(&code);
+	return code_place(image, &code);
+}
+
 static addr_t code_two_bytes(struct py_image *image, unsigned char first, unsigned char second)
 {
 	struct code code = {0};

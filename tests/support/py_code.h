@@ -23,6 +23,12 @@ addr_t py_code_visit_tuple(struct py_image *image);
 /** Returns @a value. */
 addr_t py_code_return(struct py_image *image, uint32_t value);
 
+/** Writes @a value to the word at @a at. */
+addr_t py_code_write_word(struct py_image *image, addr_t at, uint64_t value);
+
+/** Visits the first member of the object whose address is the word at @a at, after it itself. */
+addr_t py_code_visit_through(struct py_image *image, addr_t at);
+
 /** What no processor knows; a call of the kernel; a loop without end; a read of what is not there. */
 addr_t py_code_unknown(struct py_image *image);
 addr_t py_code_system_call(struct py_image *image);

@@ -136,6 +136,29 @@ static void what_cannot_be_run_is_told_with_its_reason(void **state)
 	assert_null(py_traverse_take_error(given.traverse));
 }
 
+// In 3.10 a struct sequence asks the current thread's state for the name of an attribute.
+static void what_wants_a_current_thread_is_run_again_with_one(void **state)
+{
+	_cleanup_given_ struct given given = given_object();
+	addr_t current_at = py_image_alloc_static(given.image, sizeof(addr_t));
+	addr_t code = py_code_visit_through(given.image, current_at);
+	addr_t attach = py_code_write_word(given.image, current_at, given.object);
+	addr_t unknown = py_code_unknown(given.image);
+	const addr_t *visited = NULL;
+	size_t count = 0;
+
+	assert_false(py_traverse_run(given.traverse, code, given.object, &visited, &count));
+	py_traverse_set_attach(given.traverse, attach);
+	assert_true(py_traverse_run(given.traverse, code, given.object, &visited, &count));
+	assert_int_equal(count, 2);
+	assert_int_equal(visited[0], given.object);
+	assert_int_equal(visited[1], 0x1000);
+	// Nothing of it stays, and one that cannot be run changes nothing.
+	py_traverse_set_attach(given.traverse, unknown);
+	assert_false(py_traverse_run(given.traverse, code, given.object, &visited, &count));
+	assert_non_null(strstr(py_traverse_reason(given.traverse), "fault"));
+}
+
 static void destroying_none_is_nothing(void **state)
 {
 	py_traverse_destroy(NULL);
@@ -374,6 +397,8 @@ int main(void)
 		cmocka_unit_test_setup(what_is_null_is_not_visited, needs_the_cpu),
 		cmocka_unit_test_setup(a_function_may_be_called_for_its_value, needs_the_cpu),
 		cmocka_unit_test_setup(what_cannot_be_run_is_told_with_its_reason, needs_the_cpu),
+		cmocka_unit_test_setup(what_wants_a_current_thread_is_run_again_with_one,
+				       needs_the_cpu),
 		cmocka_unit_test_setup(a_type_in_c_is_run, needs_the_cpu),
 		cmocka_unit_test_setup(a_class_that_is_not_visited_is_owned_all_the_same,
 				       needs_the_cpu),
