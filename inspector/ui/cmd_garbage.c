@@ -25,7 +25,7 @@ enum garbage_option { GARBAGE_TRY };
 
 static const struct command_option garbage_options[] = {
 	{"try", 0, COMMAND_FLAG, NULL, NULL, false,
-	 "try the collection also where there are more than two million objects"},
+	 "try the collection on heaps of more than two million tracked objects, too"},
 };
 
 /** A trial takes some hundred steps for each object. */

@@ -101,7 +101,9 @@ const struct command command_refs = {
 		       "(excess). C code took\n"
 		       "those references and forgot them: they can never be given back. A pointer "
 		       "left over in memory\n"
-		       "that is in use may hide a leak; what is listed is one.",
+		       "that is in use may hide a leak; a pointer that C code keeps unaligned or "
+		       "with tags in it is not\n"
+		       "seen.",
 	.options = refs_options,
 	.option_count = ARRAY_COUNT(refs_options),
 	.examples = refs_examples,
