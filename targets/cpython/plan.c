@@ -362,6 +362,21 @@ static struct error *plan_find_members(struct py_plans *plans, struct mem_window
 	return NULL;
 }
 
+// Whether a type in C has members behind those of the builtin type that it derives from, as the StgDict
+// of _ctypes, which is a dict.
+static bool plan_is_longer(const struct py_plans *plans, struct mem_window *window,
+			   const struct py_plan *plan, uint64_t bytes)
+{
+	const struct py_layout *layout = plans->layout;
+	addr_t builtin_at = plan->type->shape == PY_SHAPE_DICT   ? layout->var.dict_type
+			    : plan->type->shape == PY_SHAPE_LIST ? layout->var.list_type
+			    : plan->type->shape == PY_SHAPE_SET  ? layout->var.set_type
+								 : 0;
+
+	return builtin_at &&
+	       bytes > plan_type_word(plans, window, builtin_at, layout->f.type_basicsize);
+}
+
 /*
  * The nearest base that is written in C lays the struct out: the first whose tp_dealloc is not that
  * of classes written in Python.
@@ -373,8 +388,7 @@ static struct error *plan_owned(struct py_plans *plans, struct mem_window *windo
 	addr_t base_at = plan->type->at;
 	uint64_t header = layout->f.object_type.offset + layout->f.object_type.size;
 
-	if (plan_owns_nothing_else(plan))
-		return NULL;
+	bool is_known = plan_owns_nothing_else(plan);
 	addr_t dealloc_at = plan_type_word(plans, window, base_at, layout->f.type_dealloc);
 	for (int i = 0; i < CHAIN_MAX && plan_is_function(plans, dealloc_at, "subtype_dealloc");
 	     i++) {
@@ -385,7 +399,7 @@ static struct error *plan_owned(struct py_plans *plans, struct mem_window *windo
 	}
 	uint64_t bytes = plan_type_word(plans, window, base_at, layout->f.type_basicsize);
 	uint64_t weaklist = plan_type_word(plans, window, base_at, layout->f.type_weaklistoffset);
-	if (bytes <= header)
+	if (bytes <= header || (is_known && !plan_is_longer(plans, window, plan, bytes)))
 		return NULL;
 	struct module *module = NULL;
 	struct object_members members = {0};

@@ -191,26 +191,23 @@ static bool system_signal_mask(struct cpu *cpu, const uint64_t *args)
 
 /*
  * A traceback that is printed shows lines of source files and does without where there are none. An
- * import looks for its file with stat() before, which is refused.
+ * import looks for its file with stat() before, which is refused. malloc() asks about memory where it
+ * gives some of a thread's heap back, and does without the answer, too.
  */
 static bool system_open(struct cpu *cpu, const uint64_t *args, int64_t *ret)
 {
-	char tail[4] = "";
+	char path[PATH_BYTES_MAX];
+	size_t length = 0;
 
 	*ret = -ENOENT;
 	if ((args[2] & O_ACCMODE) != O_RDONLY)
 		return false;
-	for (uint64_t i = 0; i < PATH_BYTES_MAX; i++) {
-		char byte;
-
-		if (!cpu_read(cpu, args[1] + i, &byte, 1))
+	do {
+		if (length == sizeof(path) || !cpu_read(cpu, args[1] + length, &path[length], 1))
 			return false;
-		if (!byte)
-			return strcmp(tail, ".py") == 0;
-		memmove(tail, tail + 1, 2);
-		tail[2] = byte;
-	}
-	return false;
+	} while (path[length++]);
+	return (length > 3 && strcmp(path + length - 4, ".py") == 0) ||
+	       strcmp(path, "/proc/sys/vm/overcommit_memory") == 0;
 }
 
 static bool system_answer(struct py_trial_system *system, struct cpu *cpu, uint64_t number,
