@@ -7,12 +7,12 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "targets/cpython/holders.h"
+#include "targets/cpython/holders/holders.h"
 #include "targets/cpython/layout.h"
-#include "targets/cpython/reader.h"
+#include "targets/cpython/references/reader.h"
 #include "targets/cpython/runtime.h"
-#include "targets/cpython/trial.h"
-#include "targets/cpython/walk.h"
+#include "targets/cpython/machine/trial.h"
+#include "targets/cpython/scan/walk.h"
 
 struct cpython {
 	struct target target;

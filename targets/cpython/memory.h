@@ -9,7 +9,7 @@
 
 #include "mem/malloc_heap.h"
 #include "mem/maps.h"
-#include "targets/cpython/pymalloc.h"
+#include "targets/cpython/scan/pymalloc.h"
 #include "targets/cpython/runtime.h"
 
 struct py_memory {

@@ -5,8 +5,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "targets/cpython/dict.h"
-#include "targets/cpython/string.h"
+#include "targets/cpython/objects/dict.h"
+#include "targets/cpython/objects/string.h"
 
 /** Links followed in the list of frozen objects, whose length is nowhere else. */
 static const uint64_t FROZEN_MAX = 1ULL << 32;

@@ -66,8 +66,8 @@ def test_a_downward_include_and_one_on_the_same_floor_are_fine(tree):
     root = tree({"inspector/mem/live.c": '#include "mem/source.h"\n#include "base/error.h"\n',
                  "inspector/mem/source.h": '#include "base/error.h"\n',
                  "inspector/base/error.h": "#include <stdint.h>\n",
-                 "targets/cpython/types.c": '#include "types.h"\n#include "debug/layout.h"\n',
-                 "targets/cpython/types.h": "",
+                 "targets/cpython/objects/types.c": '#include "types.h"\n#include "debug/layout.h"\n',
+                 "targets/cpython/objects/types.h": "",
                  "inspector/debug/layout.h": ""})
     assert includes.check(root) == []
 
@@ -112,16 +112,16 @@ def test_a_file_that_is_not_there_and_a_room_on_no_floor_are_found(tree):
                                   "if (runtime->minor >= 12)", "if (python.major < 3)",
                                   "if (py_version_hex > 5)"])
 def test_a_version_test_is_found(tree, line):
-    root = tree({"targets/cpython/dict.c": HEAD + line + "\n",
+    root = tree({"targets/cpython/objects/dict.c": HEAD + line + "\n",
                  "targets/cpython/layout_unicode.c": HEAD + line + "\n",
                  "inspector/debug/layout_cache.c": HEAD + line + "\n"})
-    assert [problem[:2] for problem in habits.check(root)] == [("targets/cpython/dict.c", 2)]
+    assert [problem[:2] for problem in habits.check(root)] == [("targets/cpython/objects/dict.c", 2)]
 
 
 @pytest.mark.parametrize("line", ["// version == 3", 'note("version == 3");', "minor = 3;",
                                   "x = minor << 8;", "print_version(major);"])
 def test_a_line_that_only_mentions_a_version_is_none(tree, line):
-    root = tree({"targets/cpython/dict.c": HEAD + line + "\n"})
+    root = tree({"targets/cpython/objects/dict.c": HEAD + line + "\n"})
     assert habits.check(root) == []
 
 

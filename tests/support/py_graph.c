@@ -14,7 +14,7 @@
 #include "heap/builder.h"
 #include "support/py_code.h"
 #include "support/scratch.h"
-#include "targets/cpython/walk.h"
+#include "targets/cpython/scan/walk.h"
 
 /** Where a type keeps what stands behind its traversal: its tp_clear, which nobody else reads. */
 enum { BEHIND = 192, PAGE_BYTES = 4096, SUBTYPE_TRAVERSE_BYTES = 16, DICT_TRAVERSE_BYTES = 2048 };

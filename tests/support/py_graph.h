@@ -17,7 +17,7 @@
 #include "debug/module.h"
 #include "heap/heap.h"
 #include "support/py_objects.h"
-#include "targets/cpython/edges.h"
+#include "targets/cpython/references/edges.h"
 #include "targets/target.h"
 
 struct py_graph {

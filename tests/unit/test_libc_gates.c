@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What stands for glibc's string functions, against those of this process.
-#include "targets/cpython/libc_gates.h"
+#include "targets/cpython/machine/libc_gates.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include "base/array.h"
 #include "mem/live.h"
-#include "targets/cpython/libc_functions.h"
+#include "targets/cpython/machine/libc_functions.h"
 
 #if defined(__x86_64__)
 

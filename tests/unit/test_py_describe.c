@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What repr() might say of objects of every era, and of objects that nobody should believe.
-#include "targets/cpython/describe.h"
+#include "targets/cpython/describe/describe.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Dicts of every era: their entries, their size, and sizes that nobody would believe.
-#include "targets/cpython/dict.h"
+#include "targets/cpython/objects/dict.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The references of objects whose layout is read directly: containers, and instances of classes with
 // their slots and attributes in every form. What is run instead is in test_py_traverse.c.
-#include "targets/cpython/edges.h"
+#include "targets/cpython/references/edges.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

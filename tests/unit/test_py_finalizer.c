@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What calls code when an object dies: kinds of types, and flags of objects.
-#include "targets/cpython/finalizer.h"
+#include "targets/cpython/objects/finalizer.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What running functions hold: frames of every era, generators, chains that do not end.
-#include "targets/cpython/frames.h"
+#include "targets/cpython/objects/frames.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Whole walks into a graph of references: what is beyond the heap, roots, the collector's settings,
 // kinds of finalizers, and memory that cannot be read.
-#include "targets/cpython/graph.h"
+#include "targets/cpython/references/graph.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who in C code holds objects, which counted references nobody holds, and generations: after a walk
 // over an image, a second look at all of its words.
-#include "targets/cpython/holders.h"
+#include "targets/cpython/holders/holders.h"
 
 #include <inttypes.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Answers about single objects: what a person calls their references.
-#include "targets/cpython/labels.h"
+#include "targets/cpython/references/labels.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include "cpu/cpu.h"
 #include "support/py_code.h"
 #include "support/py_graph.h"
-#include "targets/cpython/reader.h"
+#include "targets/cpython/references/reader.h"
 
 enum { OBJECT_SLOT = 16, MANAGED_BYTES = 24 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Who is in the collector's lists, told by bitmaps of heads and links.
-#include "targets/cpython/marks.h"
+#include "targets/cpython/scan/marks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is worked out once per type: which members its objects own, which they only point to, what is
 // guessed where nothing is known. The structs are those of the test program itself (py_graph.c).
-#include "targets/cpython/plan.h"
+#include "targets/cpython/references/plan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "heap/counter.h"
 #include "support/py_objects.h"
-#include "targets/cpython/int_blocks.h"
+#include "targets/cpython/scan/int_blocks.h"
 
 #define FOR_EACH_ERA(era) for (enum py_era era = 0; era < PY_ERA_COUNT; era++)
 

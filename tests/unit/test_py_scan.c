@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Which blocks of memory hold an object, and the sums that prove the collector's lists closed.
-#include "targets/cpython/scan.h"
+#include "targets/cpython/scan/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How large objects are: what sys.getsizeof() says in the interpreter of each era.
-#include "targets/cpython/size.h"
+#include "targets/cpython/objects/size.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The text of strings of every kind, and of what only looks like one.
-#include "targets/cpython/string.h"
+#include "targets/cpython/objects/string.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

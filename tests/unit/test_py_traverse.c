@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a type's own tp_traverse visits: machine code in the image is run over it. When it cannot be,
 // and when it says something else than the layout that is read directly.
-#include "targets/cpython/traverse.h"
+#include "targets/cpython/machine/traverse.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

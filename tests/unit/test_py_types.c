@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What is a type and what it is called.
-#include "targets/cpython/types.h"
+#include "targets/cpython/objects/types.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // One pass over the heap of a fake interpreter of each era: what is counted, and when the moment is
 // told to be a bad one. Reads that fail are in test_py_walk_failures.c.
-#include "targets/cpython/walk.h"
+#include "targets/cpython/scan/walk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

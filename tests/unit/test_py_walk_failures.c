@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Walks over interpreters whose memory cannot be read, or whose lists do not end.
-#include "targets/cpython/walk.h"
+#include "targets/cpython/scan/walk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

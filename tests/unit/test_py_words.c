@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Words that are the address of an object: how many there are, and which of them count.
-#include "targets/cpython/words.h"
+#include "targets/cpython/holders/words.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "support/py_graph.h"
-#include "targets/cpython/scan.h"
+#include "targets/cpython/scan/scan.h"
 
 enum { FOUND_MAX = 16, MANY = 5000, ROUNDING_BYTES = 16, RAW_BYTES = 96 };
 

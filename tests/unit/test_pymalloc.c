@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Arenas and pools of pymalloc: their sizes learnt, their free lists followed, their damage told.
-#include "targets/cpython/pymalloc.h"
+#include "targets/cpython/scan/pymalloc.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Memory that is damaged at random: whatever is read, every walk ends, and under sanitizers none reads
 // or writes what it must not. The seed is fixed, so a finding comes again.
-#include "targets/cpython/walk.h"
+#include "targets/cpython/scan/walk.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,11 +15,11 @@
 #include "heap/counter.h"
 #include "mem/malloc_heap.h"
 #include "support/py_objects.h"
-#include "targets/cpython/dict.h"
-#include "targets/cpython/pymalloc.h"
+#include "targets/cpython/objects/dict.h"
+#include "targets/cpython/scan/pymalloc.h"
 #include "targets/cpython/runtime.h"
-#include "targets/cpython/scan.h"
-#include "targets/cpython/string.h"
+#include "targets/cpython/scan/scan.h"
+#include "targets/cpython/objects/string.h"
 
 /** For each test; it has done enough then. */
 static const uint64_t TIME_MAX_NS = 2000000000U;

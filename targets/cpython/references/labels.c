@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "targets/cpython/references/labels.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "targets/cpython/describe/describe.h"
+#include "targets/cpython/objects/string.h"
+
+enum {
+	NAME_BYTES = 256,
+	KEY_CHARS = 80,
+	CHAIN_MAX = 64,
+	SLOTS_MAX = PY_PLAN_SLOTS_MAX,
+};
+
+// Members whose name in Python is another one than in C.
+static const struct {
+	const char *member;
+	const char *label;
+} names[] = {
+	{"func_code", ".__code__"},
+	{"func_globals", ".__globals__"},
+	{"func_builtins", ".__builtins__"},
+	{"func_name", ".__name__"},
+	{"func_qualname", ".__qualname__"},
+	{"func_defaults", ".__defaults__"},
+	{"func_kwdefaults", ".__kwdefaults__"},
+	{"func_doc", ".__doc__"},
+	{"func_dict", ".__dict__"},
+	{"func_closure", ".__closure__"},
+	{"func_annotations", ".__annotations__"},
+	{"func_module", ".__module__"},
+	{"func_typeparams", ".__type_params__"},
+	{"ob_ref", ".cell_contents"},
+	{"im_func", ".__func__"},
+	{"im_self", ".__self__"},
+	{"im_class", ".im_class"},
+	{"m_self", ".__self__"},
+	{"m_module", ".__module__"},
+	{"cm_callable", ".__func__"},
+	{"sm_callable", ".__func__"},
+	{"d_type", ".__objclass__"},
+	{"d_name", ".__name__"},
+	{"d_qualname", ".__qualname__"},
+	{"tp_dict", ".__dict__"},
+	{"tp_bases", ".__bases__"},
+	{"tp_base", ".__base__"},
+	{"tp_mro", ".__mro__"},
+	{"tp_subclasses", ".__subclasses__()"},
+	{"ht_name", ".__name__"},
+	{"ht_qualname", ".__qualname__"},
+	{"ht_slots", ".__slots__"},
+	{"ht_module", ".(module)"},
+	{"md_dict", ".__dict__"},
+	{"md_name", ".__name__"},
+	{"in_class", ".__class__"},
+	{"in_dict", ".__dict__"},
+	{"cl_bases", ".__bases__"},
+	{"cl_dict", ".__dict__"},
+	{"cl_name", ".__name__"},
+	{"traceback", ".__traceback__"},
+	{"context", ".__context__"},
+	{"cause", ".__cause__"},
+	{"notes", ".__notes__"},
+	{"wr_callback", ".__callback__"},
+	{"wr_object", "()"},
+	{"prop_get", ".fget"},
+	{"prop_set", ".fset"},
+	{"prop_del", ".fdel"},
+	{"prop_doc", ".__doc__"},
+	{"gi_name", ".__name__"},
+	{"gi_qualname", ".__qualname__"},
+};
+
+static struct error *labels_member(const char *member, struct text *into)
+{
+	const char *last = strrchr(member, '.');
+
+	last = last ? last + 1 : member;
+	for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+		if (strcmp(names[i].member, last) == 0)
+			return text_appendf(into, "%s", names[i].label);
+	return text_appendf(into, ".%s", member);
+}
+
+static struct error *labels_attribute(const struct py_labels *labels, addr_t key_at,
+				      struct text *into)
+{
+	char name[NAME_BYTES];
+
+	if (!py_string_read(labels->layout, labels->window, key_at, name, sizeof(name)))
+		return NULL;
+	return text_appendf(into, ".%s", name);
+}
+
+static struct error *labels_value(const struct py_labels *labels, addr_t key_at, struct text *into)
+{
+	struct error *error = text_append(into, "[", 1);
+
+	if (!error)
+		error = py_describe(labels->layout, labels->types, labels->window, key_at,
+				    KEY_CHARS, into);
+	return error ? error : text_append(into, "]", 1);
+}
+
+// The slot at @a offset, as the class or one of its bases calls it.
+static struct error *labels_slot(const struct py_labels *labels, addr_t type_at, uint64_t offset,
+				 struct text *into)
+{
+	const struct py_layout *layout = labels->layout;
+	struct mem_window *window = labels->window;
+
+	for (int i = 0; i < CHAIN_MAX && type_at; i++) {
+		uint64_t count = mem_window_word(window, type_at + layout->f.var_size.offset, 0);
+		addr_t meta_at = mem_window_word(window, type_at + layout->f.object_type.offset, 0);
+		addr_t at = type_at +
+			    mem_window_word(window, meta_at + layout->f.type_basicsize.offset, 0);
+		bool is_heap = mem_window_word(window, type_at + layout->f.type_flags.offset, 0) &
+			       PY_TYPE_HEAP;
+		for (uint64_t j = 0; is_heap && j < count && count <= SLOTS_MAX;
+		     j++, at += layout->size.memberdef) {
+			char name[NAME_BYTES];
+			if (mem_window_word(window, at + layout->f.memberdef_offset.offset, 0) !=
+			    offset)
+				continue;
+			addr_t name_at =
+				mem_window_word(window, at + layout->f.memberdef_name.offset, 0);
+			if (py_c_string_read(window, name_at, name, sizeof(name)))
+				return text_appendf(into, ".%s", name);
+		}
+		type_at = mem_window_word(window, type_at + layout->f.type_base.offset, 0);
+	}
+	return text_appendf(into, "+0x%" PRIx64, offset);
+}
+
+// A visited reference has no name of its own, but may stand in a member that has one.
+static struct error *labels_visited(const struct py_labels *labels, const struct py_type *type,
+				    addr_t at, addr_t to, size_t visited_before, struct text *into)
+{
+	struct py_plan *plan = py_plans_get(labels->plans, type, labels->window);
+	size_t length = into->length;
+	struct error *error = NULL;
+
+	for (size_t i = 0; plan && !error && i < plan->owned_count; i++) {
+		const struct py_owned *owned = &plan->owned[i];
+		for (uint32_t j = 0; owned->name && j < owned->count; j++) {
+			addr_t member_at = at + owned->offset + j * sizeof(addr_t);
+			if (mem_window_word(labels->window, member_at, 0) == to)
+				return labels_member(owned->name, into);
+		}
+	}
+	for (size_t i = 0; plan && !error && i < plan->slot_count; i++)
+		if (mem_window_word(labels->window, at + plan->slots[i], 0) == to)
+			return labels_slot(labels, type->at, plan->slots[i], into);
+	if (to == type->at)
+		return text_appendf(into, ".__class__");
+	if (type->shape == PY_SHAPE_DEQUE)
+		error = text_appendf(into, "[%zu]", visited_before);
+	return length == into->length ? error : NULL;
+}
+
+struct error *py_labels_append(const struct py_labels *labels, struct py_edges *edges,
+			       const struct heap_reference *references, size_t number,
+			       const struct py_type *type, addr_t at, size_t visited_before,
+			       struct text *into)
+{
+	const struct py_edge_origin *origin = &py_edges_origins(edges)[number];
+
+	switch (origin->origin) {
+	case PY_ORIGIN_VISITED:
+		return labels_visited(labels, type, at, references[number].to, visited_before,
+				      into);
+	case PY_ORIGIN_ITEM:
+		return text_appendf(into, "[%" PRIu64 "]", origin->detail);
+	case PY_ORIGIN_VALUE:
+		return labels_value(labels, origin->detail, into);
+	case PY_ORIGIN_KEY:
+		return text_appendf(into, " key");
+	case PY_ORIGIN_ATTRIBUTE:
+		return labels_attribute(labels, origin->detail, into);
+	case PY_ORIGIN_SLOT:
+		return labels_slot(labels, type->at, origin->detail, into);
+	case PY_ORIGIN_MEMBER:
+		return origin->name ? labels_member(origin->name, into)
+				    : text_appendf(into, "+0x%" PRIx64, origin->detail);
+	case PY_ORIGIN_DICT:
+		return text_appendf(into, ".__dict__");
+	case PY_ORIGIN_TYPE:
+		return text_appendf(into, ".__class__");
+	}
+	return NULL;
+}
