@@ -113,6 +113,8 @@ struct heap_collector {
 	bool saves_all;
 	/** The list object gc.garbage; 0 when there is none. */
 	addr_t garbage_at;
+	/** Interpreters that collect each for itself, so that none of them finds all; 0 and 1 are one. */
+	uint32_t collector_count;
 };
 
 struct heap_object {

@@ -167,6 +167,11 @@ static struct error *garbage_report_notes(struct report *report, const struct he
 		heap->collector.saves_all ? "put into gc.garbage (DEBUG_SAVEALL)" : "freed",
 		human_count((int64_t)garbage->uncollectable_count, kept));
 
+	if (!error && found && heap->collector.collector_count > 1)
+		error = report_note(report,
+				    "that is of all %u interpreters together: each collects for "
+				    "itself, and returns its own part",
+				    heap->collector.collector_count);
 	if (!error && found && !heap->collector.enabled)
 		error = report_note(report,
 				    "the collector is disabled: no collection comes by itself");
