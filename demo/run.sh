@@ -58,6 +58,9 @@ after=$(rss_mib)
 say "\$ leakinspect types -n 15 $pid"
 "$leakinspect" types -n 15 "$pid"
 
+say "\$ leakinspect cycles $pid"
+"$leakinspect" cycles "$pid"
+
 say "Memory of the service: $before before, $after after $requests requests"
 printf 'It goes on: %s' "$(curl -sS "${url}ok")"
 echo
@@ -67,4 +70,5 @@ cat <<BY_HAND
     demo/leak_demo &
     ab -n $requests http://127.0.0.1:8000/cycle
     build/leakinspect types \$!
+    build/leakinspect cycles \$!
 BY_HAND
