@@ -357,7 +357,6 @@ static void graph_prepare(struct py_graph *graph)
 		graph->context = (struct py_edges_context){
 			.layout = layout,
 			.source = py_image_source(graph->image),
-			.types = graph->types,
 		};
 		graph_succeeds(py_plans_create(layout, graph->modules, &graph->context.plans));
 	}

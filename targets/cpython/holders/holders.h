@@ -8,8 +8,8 @@
  * memory that is no object. A counted reference for which there is no word at all is leaked.
  *
  * Memory that is free (pymalloc's and malloc's free blocks, stacks below their pointer) is not looked
- * at; what a buffer or a stack frame still has from earlier may hide a leak. Who keeps an object by anything
- * but its plain, aligned address is not seen.
+ * at; what a buffer or a stack frame still has from earlier may hide a leak. Who keeps an object by
+ * anything but its plain, aligned address is not seen.
  */
 
 #include "debug/module.h"

@@ -80,8 +80,8 @@ void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin 
 	edges->list[edges->count++] = (struct heap_reference){to, kind};
 }
 
-// A struct sequence's traversal asks its type how long it is, for which it needs the state of a thread that
-// has the GIL (3.12).
+// A struct sequence's traversal asks its type how long it is, for which it needs the state of a
+// thread that has the GIL (3.12).
 static bool edges_is_sequence(const struct py_plan *plan)
 {
 	return plan->visit == PY_VISIT_RUN && !plan->is_instance &&
@@ -91,7 +91,7 @@ static bool edges_is_sequence(const struct py_plan *plan)
 bool edges_run(struct py_edges *edges, struct py_plan *plan, addr_t traverse_at, addr_t at,
 	       const addr_t **ret, size_t *ret_count)
 {
-	if (!edges->traverse || atomic_load_explicit(&plan->cannot_run, memory_order_relaxed))
+	if (!edges->traverse)
 		return false;
 	if (py_traverse_run(edges->traverse, traverse_at, at, ret, ret_count))
 		return true;

@@ -45,7 +45,6 @@ struct py_edge_origin {
 struct py_edges_context {
 	const struct py_layout *layout;
 	struct mem_source *source;
-	struct py_types *types;
 	struct py_plans *plans;
 	/** Of any thread of the process, or 0. */
 	addr_t thread_pointer;

@@ -70,14 +70,12 @@ struct py_plan {
 	struct py_owned *owned;
 	size_t owned_count;
 	size_t owned_capacity;
-	/** The struct's name, NULL when not known; for messages. */
+	/** Of the struct that `owned` is from; NULL when it is not known. */
 	const char *struct_name;
 	/** Objects still to be checked against their own tp_traverse, by where they have their attributes
 	 *  (values, a dict, both); one difference makes it run for all of them. */
 	atomic_int trials[PY_PLAN_VARIANTS];
 	atomic_bool run_always;
-	/** Its tp_traverse could not be run: guesses. */
-	atomic_bool cannot_run;
 };
 
 struct py_plans;

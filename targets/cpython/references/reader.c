@@ -34,7 +34,6 @@ struct error *py_reader_create(const struct py_layout *layout, struct module_lis
 		reader->layout = layout;
 		reader->context.layout = layout;
 		reader->context.source = moment->source;
-		reader->context.types = reader->types;
 		reader->context.thread_pointer =
 			moment->stack_count ? moment->stacks[0].thread_pointer : 0;
 		error = py_libc_gates_find(modules, moment->source, reader->context.thread_pointer,

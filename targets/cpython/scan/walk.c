@@ -242,7 +242,6 @@ static struct error *walk_prepare_references(struct walk *walk)
 	walk->edges = (struct py_edges_context){
 		.layout = walk->layout,
 		.source = walk->context->source,
-		.types = walk->types,
 		.thread_pointer = walk->context->thread_pointer,
 	};
 	struct error *error = py_libc_gates_find(walk->context->modules, walk->context->source,
