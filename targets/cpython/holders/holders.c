@@ -53,6 +53,9 @@ struct holders {
 	struct heap_root *roots;
 	size_t root_count;
 	size_t root_capacity;
+	/** The first arena and region of malloc's that is not behind the words looked at. */
+	size_t next_arena;
+	size_t next_region;
 	/** What roots found at present are called. */
 	enum heap_root_kind kind;
 	pid_t tid;
@@ -331,38 +334,48 @@ static bool holders_is_stack(const struct holders *holders, const struct mapping
 	return strcmp(mapping->path, "[stack]") == 0;
 }
 
+// The first of the arenas and of malloc's heaps that ends behind @a at; false when there is none. Both
+// are in address order, and so is what is asked.
+static bool holders_next_known(struct holders *holders, addr_t at, struct range *ret)
+{
+	const struct py_arenas *arenas = &holders->memory.arenas;
+	const struct malloc_regions *regions = &holders->memory.regions;
+
+	while (holders->next_arena < arenas->count && arenas->list[holders->next_arena].end <= at)
+		holders->next_arena++;
+	while (holders->next_region < regions->count &&
+	       (regions->list[holders->next_region].kind != MALLOC_REGION_HEAP ||
+		regions->list[holders->next_region].end <= at))
+		holders->next_region++;
+	*ret = (struct range){~(addr_t)0, ~(addr_t)0};
+	if (holders->next_arena < arenas->count) {
+		const struct py_arena *arena = &arenas->list[holders->next_arena];
+		*ret = (struct range){arena->address, arena->end};
+	}
+	if (holders->next_region < regions->count &&
+	    regions->list[holders->next_region].start < ret->start) {
+		const struct malloc_region *region = &regions->list[holders->next_region];
+		*ret = (struct range){region->start, region->end};
+	}
+	return ret->start != ~(addr_t)0;
+}
+
 // The parts of a mapping that neither pymalloc nor malloc's heaps account for. What may be one large
 // block of malloc's is counted whole: it is in use.
 static struct error *holders_count_mapping(struct holders *holders, const struct mapping *mapping)
 {
-	const struct py_memory *memory = &holders->memory;
-	addr_t at = mapping->start;
+	struct error *error = NULL;
 
-	while (at < mapping->end) {
-		addr_t end = mapping->end, skip_to = end;
-		for (size_t i = 0; i < memory->arenas.count; i++) {
-			const struct py_arena *arena = &memory->arenas.list[i];
-			if (arena->end > at && arena->address < end) {
-				end = arena->address;
-				skip_to = arena->end;
-			}
-		}
-		for (size_t i = 0; i < memory->regions.count; i++) {
-			const struct malloc_region *region = &memory->regions.list[i];
-			if (region->kind == MALLOC_REGION_HEAP && region->end > at &&
-			    region->start < end) {
-				end = region->start;
-				skip_to = region->end;
-			}
-		}
-		if (end > at) {
-			struct error *error = holders_count_range(holders, at, end);
-			if (error)
-				return error;
-		}
-		at = skip_to;
+	for (addr_t at = mapping->start; !error && at < mapping->end;) {
+		struct range known;
+		bool is_last =
+			!holders_next_known(holders, at, &known) || known.start >= mapping->end;
+		addr_t end = is_last ? mapping->end : known.start;
+		if (end > at)
+			error = holders_count_range(holders, at, end);
+		at = is_last ? mapping->end : known.end;
 	}
-	return NULL;
+	return error;
 }
 
 static struct error *holders_count_variables(struct holders *holders)

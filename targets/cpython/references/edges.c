@@ -80,6 +80,23 @@ void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin 
 	edges->list[edges->count++] = (struct heap_reference){to, kind};
 }
 
+void edges_note(struct py_edges *edges, const char *reason)
+{
+	// One broken object does not speak against the others: the reason is told once.
+	for (size_t i = 0; i < edges->failure_count; i++)
+		if (edges->failures[i].type == edges->type->name)
+			return;
+	struct error *error = array_reserve(&edges->failures, &edges->failure_capacity,
+					    edges->failure_count + 1, sizeof(*edges->failures));
+	if (error) {
+		edges_fail(edges, error);
+		return;
+	}
+	struct failure *failure = &edges->failures[edges->failure_count++];
+	failure->type = edges->type->name;
+	strncpy(failure->reason, reason, sizeof(failure->reason) - 1);
+}
+
 // A struct sequence's traversal asks its type how long it is, for which it needs the state of a
 // thread that has the GIL (3.12).
 static bool edges_is_sequence(const struct py_plan *plan)
@@ -95,21 +112,8 @@ bool edges_run(struct py_edges *edges, struct py_plan *plan, addr_t traverse_at,
 		return false;
 	if (py_traverse_run(edges->traverse, traverse_at, at, ret, ret_count))
 		return true;
-	if (edges_is_sequence(plan))
-		return false;
-	// One broken object does not speak against the others: the reason is told once.
-	for (size_t i = 0; i < edges->failure_count; i++)
-		if (edges->failures[i].type == plan->type->name)
-			return false;
-	struct error *error = array_reserve(&edges->failures, &edges->failure_capacity,
-					    edges->failure_count + 1, sizeof(*edges->failures));
-	if (error) {
-		edges_fail(edges, error);
-		return false;
-	}
-	struct failure *failure = &edges->failures[edges->failure_count++];
-	failure->type = plan->type->name;
-	strncpy(failure->reason, py_traverse_reason(edges->traverse), sizeof(failure->reason) - 1);
+	if (!edges_is_sequence(plan))
+		edges_note(edges, py_traverse_reason(edges->traverse));
 	return false;
 }
 
@@ -118,7 +122,7 @@ static void edges_visited(struct py_edges *edges, const struct py_plan *plan, ad
 {
 	addr_t dict_at = 0;
 
-	if (plan->is_instance ? plan->managed_dict : false)
+	if (plan->managed_dict)
 		dict_at = edges_word(edges, at - 3 * sizeof(addr_t));
 	else if (plan->dict_offset)
 		dict_at = edges_word(edges, edges_dict_pointer(edges, plan, at));
@@ -302,6 +306,7 @@ const struct heap_reference *py_edges_collect(struct py_edges *edges, const stru
 {
 	struct py_plan *plan = edges_plan(edges, type);
 
+	edges->type = type;
 	edges->count = 0;
 	edges->variant = 0;
 	*ret_count = 0;

@@ -27,8 +27,9 @@ enum py_origin {
 	PY_ORIGIN_VALUE,
 	PY_ORIGIN_KEY,
 	PY_ORIGIN_ATTRIBUTE,
-	/** detail: the offset. */
+	/** detail: the slot's number in the plan. */
 	PY_ORIGIN_SLOT,
+	/** detail: the offset. */
 	PY_ORIGIN_MEMBER,
 	PY_ORIGIN_DICT,
 	PY_ORIGIN_TYPE,

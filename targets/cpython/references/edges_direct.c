@@ -6,7 +6,7 @@
 static const addr_t *edges_words(struct py_edges *edges, addr_t at, uint64_t count,
 				 size_t *ret_count)
 {
-	const addr_t *words = mem_source_view(edges->context->source, at, count * sizeof(addr_t));
+	const addr_t *words = edges_view(edges, at, count * sizeof(addr_t));
 
 	*ret_count = count;
 	if (words)
@@ -20,14 +20,16 @@ static const addr_t *edges_words(struct py_edges *edges, addr_t at, uint64_t cou
 
 void edges_items(struct py_edges *edges, addr_t at, uint64_t count)
 {
-	if (count > ITEMS_MAX)
-		return;
 	for (uint64_t done = 0; done < count;) {
 		size_t piece;
-		const addr_t *words =
-			edges_words(edges, at + done * sizeof(addr_t), count - done, &piece);
-		if (!words)
+		const addr_t *words = count <= ITEMS_MAX
+					      ? edges_words(edges, at + done * sizeof(addr_t),
+							    count - done, &piece)
+					      : NULL;
+		if (!words) {
+			edges_note(edges, "its items cannot be read");
 			return;
+		}
 		for (size_t i = 0; i < piece; i++)
 			edges_add(edges, words[i], HEAP_EDGE_GC, PY_ORIGIN_ITEM, done + i, NULL);
 		done += piece;
@@ -184,8 +186,8 @@ addr_t edges_dict_pointer(struct py_edges *edges, const struct py_plan *plan, ad
 static void edges_instance(struct py_edges *edges, const struct py_plan *plan, addr_t at)
 {
 	for (size_t i = 0; i < plan->slot_count; i++)
-		edges_add(edges, edges_word(edges, at + plan->slots[i]), HEAP_EDGE_GC,
-			  PY_ORIGIN_SLOT, plan->slots[i], NULL);
+		edges_add(edges, edges_word(edges, at + plan->slots[i].offset), HEAP_EDGE_GC,
+			  PY_ORIGIN_SLOT, i, NULL);
 	if (plan->managed_dict)
 		edges_managed(edges, plan, at);
 	else if (plan->dict_offset)

@@ -48,6 +48,8 @@ struct py_edges {
 	struct heap_reference *list;
 	size_t count;
 	size_t capacity;
+	/** Of the object at hand. */
+	const struct py_type *type;
 	/** Which way the object at hand has its attributes: a bit for values, one for a dict. */
 	unsigned variant;
 	struct py_edge_origin *origins;
@@ -92,6 +94,9 @@ static inline addr_t edges_word(struct py_edges *edges, addr_t at)
 
 void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin origin,
 	       uint64_t detail, const char *name);
+
+/** That references of the object at hand could not be found, and why; told once per type. */
+void edges_note(struct py_edges *edges, const char *reason);
 
 /** @a count pointers in a row. */
 void edges_items(struct py_edges *edges, addr_t at, uint64_t count);

@@ -37,23 +37,23 @@ static struct error *graph_round(struct py_pass *pass, struct py_scan *scan, boo
 
 static struct error *graph_follow_unknown(struct py_pass *pass)
 {
+	struct py_scan *scan;
+	struct error *error = py_pass_create_scan(pass, PY_SCAN_REPORT, &scan);
 	bool found = true;
-	struct error *error = NULL;
 
+	if (error)
+		return error;
+	scan->sink = pass->sink;
 	for (int round = 0; !error && found && round < ROUNDS_MAX; round++) {
-		struct py_scan *scan;
-		error = py_pass_create_scan(pass, PY_SCAN_REPORT, &scan);
-		if (error)
-			return error;
-		scan->sink = pass->sink;
 		error = graph_round(pass, scan, &found);
+		// What the next round asks about has to be in the sink.
 		struct error *failure = py_scan_finish(scan);
-		py_scan_destroy(scan);
 		if (error)
 			error_destroy(failure);
 		else
 			error = failure;
 	}
+	py_scan_destroy(scan);
 	return error;
 }
 

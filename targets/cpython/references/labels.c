@@ -12,8 +12,6 @@
 enum {
 	NAME_BYTES = 256,
 	KEY_CHARS = 80,
-	CHAIN_MAX = 64,
-	SLOTS_MAX = PY_PLAN_SLOTS_MAX,
 };
 
 // Members whose name in Python is another one than in C.
@@ -106,45 +104,21 @@ static struct error *labels_value(const struct py_labels *labels, addr_t key_at,
 	return error ? error : text_append(into, "]", 1);
 }
 
-// The slot at @a offset, as the class or one of its bases calls it.
-static struct error *labels_slot(const struct py_labels *labels, addr_t type_at, uint64_t offset,
+static struct error *labels_slot(const struct py_labels *labels, const struct py_slot *slot,
 				 struct text *into)
 {
-	const struct py_layout *layout = labels->layout;
-	struct mem_window *window = labels->window;
+	char name[NAME_BYTES];
 
-	for (int i = 0; i < CHAIN_MAX && type_at; i++) {
-		uint64_t count = mem_window_word(window, type_at + layout->f.var_size.offset, 0);
-		addr_t meta_at = mem_window_word(window, type_at + layout->f.object_type.offset, 0);
-		addr_t at = type_at +
-			    mem_window_word(window, meta_at + layout->f.type_basicsize.offset, 0);
-		bool is_heap = mem_window_word(window, type_at + layout->f.type_flags.offset, 0) &
-			       PY_TYPE_HEAP;
-		for (uint64_t j = 0; is_heap && j < count && count <= SLOTS_MAX;
-		     j++, at += layout->size.memberdef) {
-			char name[NAME_BYTES];
-			if (mem_window_word(window, at + layout->f.memberdef_offset.offset, 0) !=
-			    offset)
-				continue;
-			addr_t name_at =
-				mem_window_word(window, at + layout->f.memberdef_name.offset, 0);
-			if (py_c_string_read(window, name_at, name, sizeof(name)))
-				return text_appendf(into, ".%s", name);
-		}
-		type_at = mem_window_word(window, type_at + layout->f.type_base.offset, 0);
-	}
-	return text_appendf(into, "+0x%" PRIx64, offset);
+	if (py_c_string_read(labels->window, slot->name_at, name, sizeof(name)))
+		return text_appendf(into, ".%s", name);
+	return text_appendf(into, "+0x%" PRIx32, slot->offset);
 }
 
 // A visited reference has no name of its own, but may stand in a member that has one.
-static struct error *labels_visited(const struct py_labels *labels, const struct py_type *type,
+static struct error *labels_visited(const struct py_labels *labels, const struct py_plan *plan,
 				    addr_t at, addr_t to, size_t visited_before, struct text *into)
 {
-	struct py_plan *plan = py_plans_get(labels->plans, type, labels->window);
-	size_t length = into->length;
-	struct error *error = NULL;
-
-	for (size_t i = 0; plan && !error && i < plan->owned_count; i++) {
+	for (size_t i = 0; i < plan->owned_count; i++) {
 		const struct py_owned *owned = &plan->owned[i];
 		for (uint32_t j = 0; owned->name && j < owned->count; j++) {
 			addr_t member_at = at + owned->offset + j * sizeof(addr_t);
@@ -152,14 +126,14 @@ static struct error *labels_visited(const struct py_labels *labels, const struct
 				return labels_member(owned->name, into);
 		}
 	}
-	for (size_t i = 0; plan && !error && i < plan->slot_count; i++)
-		if (mem_window_word(labels->window, at + plan->slots[i], 0) == to)
-			return labels_slot(labels, type->at, plan->slots[i], into);
-	if (to == type->at)
+	for (size_t i = 0; i < plan->slot_count; i++)
+		if (mem_window_word(labels->window, at + plan->slots[i].offset, 0) == to)
+			return labels_slot(labels, &plan->slots[i], into);
+	if (to == plan->type->at)
 		return text_appendf(into, ".__class__");
-	if (type->shape == PY_SHAPE_DEQUE)
-		error = text_appendf(into, "[%zu]", visited_before);
-	return length == into->length ? error : NULL;
+	if (plan->type->shape == PY_SHAPE_DEQUE)
+		return text_appendf(into, "[%zu]", visited_before);
+	return NULL;
 }
 
 struct error *py_labels_append(const struct py_labels *labels, struct py_edges *edges,
@@ -168,10 +142,14 @@ struct error *py_labels_append(const struct py_labels *labels, struct py_edges *
 			       struct text *into)
 {
 	const struct py_edge_origin *origin = &py_edges_origins(edges)[number];
+	const struct py_plan *plan = py_plans_get(labels->plans, type, labels->window);
 
+	// The failure is for py_plans_take_error() to tell.
+	if (!plan)
+		return NULL;
 	switch (origin->origin) {
 	case PY_ORIGIN_VISITED:
-		return labels_visited(labels, type, at, references[number].to, visited_before,
+		return labels_visited(labels, plan, at, references[number].to, visited_before,
 				      into);
 	case PY_ORIGIN_ITEM:
 		return text_appendf(into, "[%" PRIu64 "]", origin->detail);
@@ -182,7 +160,7 @@ struct error *py_labels_append(const struct py_labels *labels, struct py_edges *
 	case PY_ORIGIN_ATTRIBUTE:
 		return labels_attribute(labels, origin->detail, into);
 	case PY_ORIGIN_SLOT:
-		return labels_slot(labels, type->at, origin->detail, into);
+		return labels_slot(labels, &plan->slots[origin->detail], into);
 	case PY_ORIGIN_MEMBER:
 		return origin->name ? labels_member(origin->name, into)
 				    : text_appendf(into, "+0x%" PRIx64, origin->detail);

@@ -103,14 +103,14 @@ static bool plan_is_function(struct py_plans *plans, addr_t at, const char *name
 	       (symbol[length] == '\0' || symbol[length] == '.');
 }
 
-static bool plan_add_slot(struct py_plan *plan, size_t *capacity, uint64_t offset,
-			  struct error **error)
+static struct error *plan_add_slot(struct py_plan *plan, size_t *capacity, struct py_slot slot)
 {
-	*error = array_reserve(&plan->slots, capacity, plan->slot_count + 1, sizeof(*plan->slots));
-	if (*error)
-		return false;
-	plan->slots[plan->slot_count++] = (uint32_t)offset;
-	return true;
+	struct error *error =
+		array_reserve(&plan->slots, capacity, plan->slot_count + 1, sizeof(*plan->slots));
+
+	if (!error)
+		plan->slots[plan->slot_count++] = slot;
+	return error;
 }
 
 /*
@@ -128,7 +128,7 @@ static struct error *plan_read_slots(struct py_plans *plans, struct mem_window *
 
 	if (count > PY_PLAN_SLOTS_MAX)
 		return NULL;
-	for (uint64_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; !error && i < count; i++) {
 		unsigned char member[256];
 		addr_t at = type_at + meta_bytes + i * layout->size.memberdef;
 		if (layout->size.memberdef > sizeof(member) ||
@@ -136,9 +136,11 @@ static struct error *plan_read_slots(struct py_plans *plans, struct mem_window *
 			break;
 		uint64_t offset = py_get(member, layout->f.memberdef_offset);
 		if ((int32_t)py_get(member, layout->f.memberdef_type) == MEMBER_OBJECT_EX &&
-		    offset < plan->type->basicsize &&
-		    !plan_add_slot(plan, capacity, offset, &error))
-			break;
+		    offset < plan->type->basicsize)
+			error = plan_add_slot(
+				plan, capacity,
+				(struct py_slot){(uint32_t)offset,
+						 py_get(member, layout->f.memberdef_name)});
 	}
 	return error;
 }

@@ -42,6 +42,12 @@ struct py_owned {
 	uint32_t guard_offset;
 };
 
+/** A slot of a class written in Python: where in the object, and its name, a C string. */
+struct py_slot {
+	uint32_t offset;
+	addr_t name_at;
+};
+
 enum { PY_PLAN_SLOTS_MAX = 4096, PY_PLAN_TRIALS = 3, PY_PLAN_VARIANTS = 4 };
 
 struct py_plan {
@@ -57,8 +63,7 @@ struct py_plan {
 	/** Its objects own a reference to their type, which the traversal visits or does not. */
 	bool owns_type;
 	atomic_bool visits_type;
-	/** Offsets of slots. */
-	uint32_t *slots;
+	struct py_slot *slots;
 	size_t slot_count;
 	/** tp_dictoffset where the attribute dict is this type's business; 0 when there is none. */
 	int64_t dict_offset;
