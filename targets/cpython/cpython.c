@@ -9,9 +9,9 @@
 #include "base/cleanup.h"
 #include "targets/cpython/holders/holders.h"
 #include "targets/cpython/layout.h"
+#include "targets/cpython/machine/trial.h"
 #include "targets/cpython/references/reader.h"
 #include "targets/cpython/runtime.h"
-#include "targets/cpython/machine/trial.h"
 #include "targets/cpython/scan/walk.h"
 
 struct cpython {

@@ -9,8 +9,8 @@
 
 #include "mem/malloc_heap.h"
 #include "mem/maps.h"
-#include "targets/cpython/scan/pymalloc.h"
 #include "targets/cpython/runtime.h"
+#include "targets/cpython/scan/pymalloc.h"
 
 struct py_memory {
 	struct py_interpreters interpreters;

@@ -16,10 +16,10 @@
 #include "mem/malloc_heap.h"
 #include "support/py_objects.h"
 #include "targets/cpython/objects/dict.h"
-#include "targets/cpython/scan/pymalloc.h"
-#include "targets/cpython/runtime.h"
-#include "targets/cpython/scan/scan.h"
 #include "targets/cpython/objects/string.h"
+#include "targets/cpython/runtime.h"
+#include "targets/cpython/scan/pymalloc.h"
+#include "targets/cpython/scan/scan.h"
 
 /** For each test; it has done enough then. */
 static const uint64_t TIME_MAX_NS = 2000000000U;

@@ -7,8 +7,8 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "targets/cpython/describe/describe_forms.h"
-#include "targets/cpython/objects/dict.h"
 #include "targets/cpython/describe/repr.h"
+#include "targets/cpython/objects/dict.h"
 #include "targets/cpython/objects/string.h"
 
 enum { CLOSE_CHARS = 48, FIXED_MAX = 3, NAME_BYTES = 256 };

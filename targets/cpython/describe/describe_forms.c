@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "base/array.h"
-#include "targets/cpython/objects/code.h"
 #include "targets/cpython/describe/describe_numbers.h"
+#include "targets/cpython/objects/code.h"
 #include "targets/cpython/objects/dict.h"
 #include "targets/cpython/objects/string.h"
 

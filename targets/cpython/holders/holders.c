@@ -9,9 +9,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "targets/cpython/holders/words.h"
 #include "targets/cpython/memory.h"
 #include "targets/cpython/scan/pass.h"
-#include "targets/cpython/holders/words.h"
 
 enum {
 	PIECE_BYTES = MEM_WINDOW_PAGE_BYTES,

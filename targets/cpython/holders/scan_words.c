@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "heap/heap.h"
 #include "targets/cpython/objects/dict.h"
-#include "targets/cpython/scan/scan.h"
 #include "targets/cpython/objects/size.h"
+#include "targets/cpython/scan/scan.h"
 
 /** A rest that is longer is not worth it: what stands there only hides a leak. */
 static const uint64_t REST_BYTES_MAX = 64 << 20;

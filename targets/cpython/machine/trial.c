@@ -12,8 +12,8 @@
 #include "mem/memory_left.h"
 #include "mem/window.h"
 #include "targets/cpython/machine/libc_gates.h"
-#include "targets/cpython/runtime.h"
 #include "targets/cpython/machine/trial_system.h"
+#include "targets/cpython/runtime.h"
 
 enum {
 	/** A collection takes some hundreds for an object; the rest is for code that it runs. */

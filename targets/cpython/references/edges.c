@@ -6,10 +6,10 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "targets/cpython/references/addresses.h"
 #include "targets/cpython/objects/dict.h"
-#include "targets/cpython/references/edges_internal.h"
 #include "targets/cpython/objects/finalizer.h"
+#include "targets/cpython/references/addresses.h"
+#include "targets/cpython/references/edges_internal.h"
 
 struct error *py_edges_create(const struct py_edges_context *context, bool wants_origins,
 			      struct py_edges **ret)

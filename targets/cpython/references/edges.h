@@ -14,8 +14,8 @@
 #include "mem/window.h"
 #include "targets/cpython/layout.h"
 #include "targets/cpython/machine/libc_gates.h"
-#include "targets/cpython/references/plan.h"
 #include "targets/cpython/objects/types.h"
+#include "targets/cpython/references/plan.h"
 
 /** Where in its object a reference was found, for a label. */
 enum py_origin {

@@ -9,8 +9,8 @@
 
 #include <string.h>
 
-#include "targets/cpython/references/edges.h"
 #include "targets/cpython/machine/traverse.h"
+#include "targets/cpython/references/edges.h"
 
 enum {
 	/** Read at once where the source has no views. */

@@ -8,8 +8,8 @@
  * settings.
  */
 
-#include "targets/cpython/scan/pass.h"
 #include "targets/cpython/runtime.h"
+#include "targets/cpython/scan/pass.h"
 
 /** After a pass over the heap into a sink that wants references. @a interpreters and @a gc are those
  *  of the moment. */

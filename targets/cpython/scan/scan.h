@@ -21,11 +21,11 @@
 #include "heap/sink.h"
 #include "mem/maps.h"
 #include "mem/window.h"
-#include "targets/cpython/references/edges.h"
-#include "targets/cpython/layout.h"
-#include "targets/cpython/scan/marks.h"
-#include "targets/cpython/objects/types.h"
 #include "targets/cpython/holders/words.h"
+#include "targets/cpython/layout.h"
+#include "targets/cpython/objects/types.h"
+#include "targets/cpython/references/edges.h"
+#include "targets/cpython/scan/marks.h"
 
 /** Low bits of the collector's links that are flags (Include/internal/pycore_gc.h). */
 static const addr_t PY_LINK_FLAGS = 3;

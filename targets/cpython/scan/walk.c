@@ -7,8 +7,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "targets/cpython/references/graph.h"
 #include "targets/cpython/memory.h"
+#include "targets/cpython/references/graph.h"
 #include "targets/cpython/scan/pass.h"
 #include "targets/cpython/scan/statics.h"
 
