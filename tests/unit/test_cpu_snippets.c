@@ -83,6 +83,7 @@ FRAME("snippet_run_avx", "vmovdqu", "ymm", "vzeroupper\n");
 #define CO "0x801"
 #define CZ "0x41"
 #define LOGIC "0x8c5"
+#define NO_PARITY "0x8c1"
 #define SHIFTED "0xc5"
 #define NOT_CARRY "0x8d4"
 
@@ -283,12 +284,13 @@ SNIPPET(ALL, "mov $37, %ecx; repe cmpsb")
 SNIPPET(ALL, "mov $37, %ecx; mov %rsi, %rdi; repe cmpsl")
 SNIPPET(ALL, "mov $200, %ecx; repne scasb")
 SNIPPET(ALL, "lodsb; lodsq; lodsw; scasl")
-SNIPPET(LOGIC, "andn %rdx, %rcx, %rax")
+// Parity is undefined after these, and processors differ in it.
+SNIPPET(NO_PARITY, "andn %rdx, %rcx, %rax")
 SNIPPET("0x841", "bextr %edx, (%rsi), %eax")
-SNIPPET("0x8c1", "blsr %rdx, %rax")
-SNIPPET("0x8c1", "blsi %edx, %eax")
+SNIPPET(NO_PARITY, "blsr %rdx, %rax")
+SNIPPET(NO_PARITY, "blsi %edx, %eax")
 SNIPPET("0x881", "blsmsk %rdx, %rax")
-SNIPPET("0x8c1", "bzhi %rdx, %rcx, %rax")
+SNIPPET(NO_PARITY, "bzhi %rdx, %rcx, %rax")
 SNIPPET(ALL, "rorx $13, %edx, %eax; sarx %ecx, %edx, %r8d; shlx %rcx, %rdx, %r9; shrx %rcx, "
 	     "(%rsi), %r10")
 SNIPPET(ALL, "mulx %rcx, %rax, %rbx; mulx %ecx, %r8d, %r9d; pdep %rdx, %rcx, %r10; pext %rdx, "
