@@ -7,7 +7,7 @@
 #include "analyze/sweep.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
-#include "heap/pages.h"
+#include "base/pages.h"
 
 /*
  * Sweeps take off what cannot be in a component, which is most of a heap (strings, numbers, what only

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/interrupt.h"
-#include "heap/pages.h"
+#include "base/pages.h"
 
 /** How far ahead memory is asked for: references to come in the one pass, objects in the other. */
 enum { EDGES_AHEAD = 24, OBJECTS_AHEAD = 12, LISTS_AHEAD = 6 };

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "base/pages.h"
 #include "cpu/cpu_decode.h"
 #include "cpu/cpu_runs.h"
 #include "cpu/cpu_state.h"
@@ -150,7 +151,7 @@ struct error *cpu_create(struct mem_source *memory, struct cpu **ret)
 
 	if (!cpu)
 		return error_no_memory();
-	cpu->insns = calloc(INSNS, sizeof(*cpu->insns));
+	cpu->insns = pages_alloc_sparse(INSNS * sizeof(*cpu->insns));
 	struct error *error = cpu->insns ? NULL : error_no_memory();
 	if (!error)
 		error = cpu_memory_init(&cpu->memory, memory);
@@ -174,7 +175,7 @@ void cpu_destroy(struct cpu *cpu)
 	cpu_memory_deinit(&cpu->memory);
 	addr_map_deinit(&cpu->gate_index);
 	free(cpu->gates);
-	free(cpu->insns);
+	pages_free_sparse(cpu->insns, INSNS * sizeof(*cpu->insns));
 	free(cpu);
 }
 

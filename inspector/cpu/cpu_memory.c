@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/pages.h"
 
 enum {
 	/** Then all of them are dropped: 64 MiB. */
@@ -29,7 +30,7 @@ struct error *cpu_memory_init(struct cpu_memory *memory, struct mem_source *sour
 	memory->source = source;
 	memory_clear_slots(memory);
 	// Zeros, not what our own heap held: a call must give the same answer each time.
-	memory->stack = calloc(1, CPU_STACK_BYTES);
+	memory->stack = pages_alloc_sparse(CPU_STACK_BYTES);
 	memory->buckets = calloc(BUCKETS_MIN, sizeof(*memory->buckets));
 	memory->bucket_count = BUCKETS_MIN;
 	return memory->stack && memory->buckets ? NULL : error_no_memory();
@@ -46,7 +47,7 @@ void cpu_memory_deinit(struct cpu_memory *memory)
 	free(memory->cached);
 	addr_map_deinit(&memory->cached_index);
 	addr_map_deinit(&memory->code);
-	free(memory->stack);
+	pages_free_sparse(memory->stack, CPU_STACK_BYTES);
 }
 
 // A page that cannot be kept for want of memory reads as one that is not there: the call ends.

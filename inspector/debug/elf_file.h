@@ -43,6 +43,10 @@ int64_t elf_file_segment_delta(const struct elf_file *file, uint64_t file_offset
 bool elf_file_symbol(const struct elf_file *file, const char *name, addr_t *ret_address,
 		     uint64_t *ret_bytes);
 
+/** Whether a symbol @a name begins at @a address, but for a suffix that the compiler added. Faster than
+ *  asking for the symbol there, for which all of them are sorted first. */
+bool elf_file_is_symbol(const struct elf_file *file, const char *name, addr_t address);
+
 /** The name of the symbol that covers @a address, and the distance from its start; NULL
  *  when none. */
 const char *elf_file_symbol_at(const struct elf_file *file, addr_t address, uint64_t *ret_distance);

@@ -185,6 +185,24 @@ bool elf_symbols_find(struct elf_symbols *symbols, const char *name, addr_t *ret
 	return true;
 }
 
+bool elf_symbols_has(struct elf_symbols *symbols, const char *name, addr_t address)
+{
+	size_t length = base_length(name);
+	uint32_t hash = name_hash(name, length);
+
+	if (!symbols->hashed)
+		symbols_hash(symbols);
+	uint32_t i = symbols->buckets[hash & (symbols->bucket_count - 1)];
+	for (; i; i = symbols->list[i - 1].next) {
+		const struct symbol *symbol = &symbols->list[i - 1];
+		if (symbol->address == address && symbol->hash == hash &&
+		    strncmp(symbol->name, name, length) == 0 &&
+		    base_length(symbol->name) == length && !is_cold_part(symbol->name))
+			return true;
+	}
+	return false;
+}
+
 static int symbol_compare(const void *left, const void *right, void *context)
 {
 	const struct elf_symbols *symbols = context;

@@ -27,6 +27,9 @@ void elf_symbols_destroy(struct elf_symbols *symbols);
 bool elf_symbols_find(struct elf_symbols *symbols, const char *name, addr_t *ret_address,
 		      uint64_t *ret_bytes);
 
+/** As elf_file_is_symbol(). */
+bool elf_symbols_has(struct elf_symbols *symbols, const char *name, addr_t address);
+
 /** As elf_file_symbol_at(). */
 const char *elf_symbols_find_at(struct elf_symbols *symbols, addr_t address,
 				uint64_t *ret_distance);

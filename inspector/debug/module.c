@@ -329,6 +329,27 @@ struct error *module_symbol(struct module *module, const char *name, bool *prese
 	return NULL;
 }
 
+struct error *module_is_symbol(struct module *module, const char *name, addr_t at, bool *ret)
+{
+	const struct module_state *state = module->state;
+	const struct elf_file *elf;
+	addr_t bias = 0;
+	struct error *error = module_bias(module, &bias);
+
+	*ret = false;
+	if (!error)
+		error = module_elf(module, &elf);
+	if (error)
+		return error;
+	*ret = elf_file_is_symbol(elf, name, at - bias);
+	if (*ret)
+		return NULL;
+	error = debug_find_symbols(module->state);
+	if (!error && state->debug_elf)
+		*ret = elf_file_is_symbol(state->debug_elf, name, at - bias);
+	return error;
+}
+
 struct error *module_symbol_at(struct module *module, addr_t at, const char **ret,
 			       uint64_t *ret_distance)
 {

@@ -62,6 +62,11 @@ MUST_USE struct error *module_bias(struct module *module, addr_t *ret);
 MUST_USE struct error *module_symbol(struct module *module, const char *name, bool *present,
 				     addr_t *ret);
 
+/** Whether a symbol @a name, from the file or its separate debug file, begins at the runtime address
+ *  @a at, but for a suffix that the compiler added. */
+MUST_USE struct error *module_is_symbol(struct module *module, const char *name, addr_t at,
+					bool *ret);
+
 /** The symbol that covers the runtime address @a at, from the file or its separate debug file, and
  *  the distance from its start; *@a ret is NULL when there is none. It lives as long as
  *  the module. */

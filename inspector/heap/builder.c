@@ -80,39 +80,66 @@ static struct error *builder_complain_of_address(struct builder *builder, addr_t
 	return builder_complain(builder, HEAP_PROBLEM_TRUNCATED, text);
 }
 
+struct error *builder_want_index(struct builder *builder)
+{
+	return builder->root->index ? NULL : heap_index_create(&builder->root->index);
+}
+
+// While its address is at hand: a pass over all objects later would wait for memory again.
+static struct error *builder_mark(struct builder *builder, addr_t at)
+{
+	struct builder *root = builder->root;
+	bool first;
+	struct error *error = heap_index_mark(root->index, at, &first);
+
+	if (error)
+		return error;
+	if (!first)
+		return builder_add_address(&builder->repeated, at);
+	return root->is_numbered ? builder_add_address(&builder->late, at) : NULL;
+}
+
+static struct error *builder_keep(struct builder *builder, const struct heap_object *object,
+				  struct builder_object *ret)
+{
+	uint32_t refcount = object->refcount < UINT32_MAX ? (uint32_t)object->refcount : UINT32_MAX;
+
+	if (object->type >= builder->type_count) {
+		struct error *error = builder_want_type(builder, object->type);
+		if (error)
+			return error;
+	}
+	*ret = (struct builder_object){
+		.at_flags = object->at | (uint64_t)(object->flags & KNOWN_FLAGS)
+						 << HEAP_ADDRESS_BITS,
+		.size_bytes = object->size_bytes,
+		.refcount = object->flags & HEAP_IMMORTAL ? 0 : refcount,
+		.type = object->type,
+	};
+	return builder_mark(builder, object->at);
+}
+
 static struct error *builder_objects(struct heap_sink *sink, const struct heap_object *objects,
 				     size_t count)
 {
 	struct builder *builder = (struct builder *)sink;
+	struct error *error = builder_want_index(builder);
+	size_t kept_count = 0;
 
-	for (size_t i = 0; i < count; i++) {
-		const struct heap_object *object = &objects[i];
-		struct error *error = NULL;
-		if (object->type >= builder->type_count)
-			error = builder_want_type(builder, object->type);
-		if (error)
-			return error;
-		if (!heap_index_takes(object->at)) {
-			error = builder_complain_of_address(builder, object->at);
-			if (error)
-				return error;
-			continue;
-		}
-		struct builder_object *kept = store_add(&builder->objects, sizeof(*kept));
-		if (!kept)
-			return error_no_memory();
-		uint32_t refcount =
-			object->refcount < UINT32_MAX ? (uint32_t)object->refcount : UINT32_MAX;
-		*kept = (struct builder_object){
-			.at_flags = object->at | (uint64_t)(object->flags & KNOWN_FLAGS)
-							 << HEAP_ADDRESS_BITS,
-			.size_bytes = object->size_bytes,
-			.refcount = object->flags & HEAP_IMMORTAL ? 0 : refcount,
-			.type = object->type,
-		};
-		builder->object_count++;
+	if (error || count == 0)
+		return error;
+	struct builder_object *kept = store_add(&builder->objects, count * sizeof(*kept));
+	if (!kept)
+		return error_no_memory();
+	for (size_t i = 0; !error && i < count; i++) {
+		if (heap_index_takes(objects[i].at))
+			error = builder_keep(builder, &objects[i], &kept[kept_count++]);
+		else
+			error = builder_complain_of_address(builder, objects[i].at);
 	}
-	return NULL;
+	store_give_back(&builder->objects, (count - kept_count) * sizeof(*kept));
+	builder->object_count += kept_count;
+	return error;
 }
 
 static struct error *builder_references(struct heap_sink *sink, addr_t from,
@@ -173,7 +200,15 @@ static struct error *builder_collector(struct heap_sink *sink,
 
 static struct error *builder_fork(struct heap_sink *sink, struct heap_sink **ret)
 {
-	return heap_builder_create(((struct builder *)sink)->thread_count, ret);
+	struct builder *builder = (struct builder *)sink;
+	// Before there are threads.
+	struct error *error = builder_want_index(builder);
+
+	if (!error)
+		error = heap_builder_create(builder->thread_count, ret);
+	if (!error)
+		((struct builder *)*ret)->root = builder->root;
+	return error;
 }
 
 static struct error *builder_join_types(struct builder *builder, struct builder *child)
@@ -205,6 +240,16 @@ static struct error *builder_join_roots(struct builder *builder, struct builder 
 	return NULL;
 }
 
+static struct error *builder_join_addresses(struct builder_addresses *addresses,
+					    const struct builder_addresses *child)
+{
+	struct error *error = NULL;
+
+	for (size_t i = 0; !error && i < child->count; i++)
+		error = builder_add_address(addresses, child->list[i]);
+	return error;
+}
+
 static struct error *builder_join(struct heap_sink *sink, struct heap_sink *child_sink)
 {
 	struct builder *builder = (struct builder *)sink, *child = (struct builder *)child_sink;
@@ -212,6 +257,10 @@ static struct error *builder_join(struct heap_sink *sink, struct heap_sink *chil
 
 	if (!error)
 		error = builder_join_roots(builder, child);
+	if (!error)
+		error = builder_join_addresses(&builder->repeated, &child->repeated);
+	if (!error)
+		error = builder_join_addresses(&builder->late, &child->late);
 	store_move(&builder->objects, &child->objects);
 	store_move(&builder->references, &child->references);
 	builder->object_count += child->object_count;
@@ -229,7 +278,11 @@ static struct error *builder_join(struct heap_sink *sink, struct heap_sink *chil
 static void builder_reset(struct heap_sink *sink)
 {
 	struct builder *builder = (struct builder *)sink;
-	struct builder empty = {.sink = builder->sink, .thread_count = builder->thread_count};
+	struct builder empty = {
+		.sink = builder->sink,
+		.root = builder->root,
+		.thread_count = builder->thread_count,
+	};
 
 	store_clear(&builder->objects);
 	store_clear(&builder->references);
@@ -241,6 +294,8 @@ static void builder_reset(struct heap_sink *sink)
 	free(builder->roots);
 	for (size_t i = 0; i < builder->problem_text_count; i++)
 		free(builder->problem_texts[i]);
+	free(builder->repeated.list);
+	free(builder->late.list);
 	heap_index_destroy(builder->index);
 	addr_map_deinit(&builder->told);
 	*builder = empty;
@@ -273,6 +328,7 @@ struct error *heap_builder_create(unsigned thread_count, struct heap_sink **ret)
 	if (!builder)
 		return error_no_memory();
 	builder->sink.ops = &builder_ops;
+	builder->root = builder;
 	builder->thread_count = thread_count;
 	*ret = &builder->sink;
 	return NULL;

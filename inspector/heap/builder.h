@@ -4,10 +4,11 @@
 
 /*
  * The sink that builds the graph of references. Every thread's sink keeps what it gets as it comes,
- * addresses and all; when all are joined, the addresses of the objects become a bitmap with ranks (a
- * bit per 8 bytes), which turns addresses into dense ids without sorting or hashing, and the
- * references are packed in two passes (count, fill), by all processors. What came in is freed as it
- * is packed.
+ * addresses and all, and marks the objects in one bitmap (a bit per 8 bytes). When all are joined it is
+ * counted, which turns addresses into dense ids without sorting or hashing, and the references are
+ * packed in two passes (count, fill), by all processors. What came in is freed as it is packed.
+ *
+ * A child that is destroyed instead of joined has marked objects that nobody knows: reset() then.
  */
 
 #include "heap/heap.h"

@@ -1,142 +1,136 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// What a builder knows of addresses before it packs: where objects are, and where references lead to
-// none.
-#include "heap/builder_store.h"
-
+// What a builder knows of addresses before it packs: which objects are where, and where references lead
+// to none.
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "heap/builder_store.h"
 #include "heap/crew.h"
 
-struct marking {
+// Of a pass over all references, by all threads.
+struct looking {
 	struct builder *builder;
 	struct builder_piece **pieces;
 	/** Guards what is below. */
 	pthread_mutex_t lock;
 	struct error *error;
-	/** Addresses, with the value 0: marked more than once; met without an object. */
+	/** Addresses at which nothing is known, with the value 0. */
 	struct addr_map found;
 };
 
-static void marking_fail(struct marking *marking, struct error *error)
+static void looking_fail(struct looking *looking, struct error *error)
 {
-	pthread_mutex_lock(&marking->lock);
-	if (marking->error)
+	pthread_mutex_lock(&looking->lock);
+	if (looking->error)
 		error_destroy(error);
 	else
-		marking->error = error;
-	pthread_mutex_unlock(&marking->lock);
+		looking->error = error;
+	pthread_mutex_unlock(&looking->lock);
 }
 
-static struct error *marking_add(struct marking *marking, addr_t at)
+static struct error *looking_run(struct looking *looking,
+				 void (*work)(void *context, size_t number))
 {
-	pthread_mutex_lock(&marking->lock);
-	struct error *error = addr_map_put(&marking->found, at, 0);
-	pthread_mutex_unlock(&marking->lock);
-	return error;
+	struct builder *builder = looking->builder;
+
+	looking->pieces = store_list(&builder->references);
+	if (!looking->pieces)
+		return error_no_memory();
+	pthread_mutex_init(&looking->lock, NULL);
+	crew_run(builder->thread_count, builder->references.count, work, looking);
+	pthread_mutex_destroy(&looking->lock);
+	return take_ptr(looking->error);
 }
 
-static void mark_piece(void *context, size_t number)
+static void looking_deinit(struct looking *looking)
 {
-	struct marking *marking = context;
-	struct builder_piece *piece = marking->pieces[number];
-	struct heap_index *index = marking->builder->index;
-	const struct builder_object *object =
-		(const struct builder_object *)(piece->content + piece->seen);
-	size_t count = (piece->used - piece->seen) / sizeof(*object);
+	free(looking->pieces);
+	addr_map_deinit(&looking->found);
+}
+
+// What one piece met, each once: what many refer to is met over and over.
+static void looking_add(struct looking *looking, struct addr_map *met, struct error *error)
+{
+	uint32_t value;
+
+	pthread_mutex_lock(&looking->lock);
+	for (size_t i = 0; !error && i < met->size; i++)
+		if (met->slots[i].key &&
+		    !addr_map_get(&looking->builder->told, met->slots[i].key, &value))
+			error = addr_map_put(&looking->found, met->slots[i].key, 0);
+	pthread_mutex_unlock(&looking->lock);
+	if (error)
+		looking_fail(looking, error);
+	addr_map_deinit(met);
+}
+
+/** Where in the runs of a piece the words looked at are. */
+struct run_state {
+	/** References of the run still to come. */
+	uint64_t left;
+	/** The next word is their number. */
+	bool is_number;
+};
+
+// Puts ids where addresses of objects are, in @a count words.
+static struct error *number_words(uint64_t *words, const uint32_t *ids, size_t count,
+				  struct run_state *state, struct addr_map *met)
+{
 	struct error *error = NULL;
 
 	for (size_t i = 0; !error && i < count; i++) {
-		bool first;
-		error = heap_index_mark(index, builder_object_at(&object[i]), &first);
-		if (!error && !first)
-			error = marking_add(marking, builder_object_at(&object[i]));
-	}
-	if (error)
-		marking_fail(marking, error);
-	piece->seen = piece->used;
-}
-
-// Of the objects met more than once all but the first are left out. Rare: a walk that meets an object
-// twice has gone over a torn heap.
-static struct error *mark_leave_out(struct marking *marking)
-{
-	struct builder *builder = marking->builder;
-
-	for (size_t i = 0; i < builder->objects.count; i++) {
-		struct builder_piece *piece = marking->pieces[i];
-		struct builder_object *object = (struct builder_object *)piece->content;
-		for (; (unsigned char *)object < piece->content + piece->used; object++) {
-			addr_t at = builder_object_at(object);
-			uint32_t met;
-			char text[96];
-			if (!addr_map_get(&marking->found, at, &met))
-				continue;
-			struct error *error = NULL;
-			if (met == 0) {
-				error = addr_map_put(&marking->found, at, 1);
-			} else {
-				object->at_flags = 0;
-				builder->object_count--;
-				snprintf(text, sizeof(text),
-					 "the object at 0x%" PRIx64 " was met twice", at);
-				error = builder_complain(builder, HEAP_PROBLEM_TRUNCATED, text);
-			}
-			if (error)
-				return error;
+		uint64_t word = words[i], id = ids[i], rest = word & ~BUILDER_ADDRESS_MASK;
+		if (state->left == 0) {
+			words[i] = rest | (id == HEAP_NO_OBJECT ? BUILDER_LOST : id);
+			state->left = word >> HEAP_ADDRESS_BITS;
+			state->is_number = state->left == BUILDER_RUN_LONG;
+		} else if (state->is_number) {
+			state->left = word;
+			state->is_number = false;
+		} else {
+			state->left--;
+			if (id != HEAP_NO_OBJECT)
+				words[i] = rest | id | UINT64_C(1) << BUILDER_HAS_ID_SHIFT;
+			else if (word & BUILDER_ADDRESS_MASK)
+				error = addr_map_put(met, word & BUILDER_ADDRESS_MASK, 0);
 		}
 	}
-	return NULL;
-}
-
-static struct error *marking_run(struct marking *marking, const struct builder_store *store,
-				 void (*work)(void *context, size_t number))
-{
-	marking->pieces = store_list(store);
-	if (!marking->pieces)
-		return error_no_memory();
-	pthread_mutex_init(&marking->lock, NULL);
-	crew_run(marking->builder->thread_count, store->count, work, marking);
-	pthread_mutex_destroy(&marking->lock);
-	return take_ptr(marking->error);
-}
-
-static void marking_deinit(struct marking *marking)
-{
-	free(marking->pieces);
-	addr_map_deinit(&marking->found);
-}
-
-struct error *builder_mark(struct builder *builder)
-{
-	struct marking CLEANUP(marking_deinit) marking = {.builder = builder};
-	struct error *error = NULL;
-
-	if (!builder->index)
-		error = heap_index_create(&builder->index);
-	if (!error)
-		error = marking_run(&marking, &builder->objects, mark_piece);
-	if (!error && marking.found.count)
-		error = mark_leave_out(&marking);
 	return error;
 }
 
-// The targets of a piece's new references at which nothing is known, first each once, then together
-// with those of the other pieces: what many refer to is met over and over.
+static void number_piece(void *context, size_t number)
+{
+	enum { BATCH = 256 };
+	struct looking *looking = context;
+	struct builder_piece *piece = looking->pieces[number];
+	uint64_t *words = (uint64_t *)piece->content;
+	size_t count = piece->used / sizeof(*words);
+	struct run_state state = {0};
+	struct addr_map met = {0};
+	struct error *error = NULL;
+	uint32_t ids[BATCH];
+
+	for (size_t i = 0; !error && i < count; i += BATCH) {
+		size_t batch = count - i < BATCH ? count - i : BATCH;
+		heap_index_find_many(looking->builder->index, words + i, batch, ids);
+		error = number_words(words + i, ids, batch, &state, &met);
+	}
+	piece->seen = piece->numbered = piece->used;
+	looking_add(looking, &met, error);
+}
+
+// Of references that came after the numbering, which are few.
 static void look_at_piece(void *context, size_t number)
 {
-	enum { AHEAD = 16 };
-	struct marking *marking = context;
-	struct builder_piece *piece = marking->pieces[number];
-	const struct heap_index *index = marking->builder->index;
+	struct looking *looking = context;
+	struct builder_piece *piece = looking->pieces[number];
 	const uint64_t *words = (const uint64_t *)piece->content;
 	size_t count = piece->used / sizeof(*words);
 	struct addr_map met = {0};
 	struct error *error = NULL;
-	uint32_t value;
 
 	for (size_t i = piece->seen / sizeof(*words); !error && i < count;) {
 		uint64_t left = words[i++] >> HEAP_ADDRESS_BITS;
@@ -144,31 +138,42 @@ static void look_at_piece(void *context, size_t number)
 			left = words[i++];
 		for (; !error && left; left--, i++) {
 			addr_t to = words[i] & BUILDER_ADDRESS_MASK;
-			if (i + AHEAD < count)
-				heap_index_prefetch(index, words[i + AHEAD] & BUILDER_ADDRESS_MASK);
-			if (to && !heap_index_has(index, to))
+			if (to && !heap_index_has(looking->builder->index, to))
 				error = addr_map_put(&met, to, 0);
 		}
 	}
 	piece->seen = piece->used;
-	for (size_t i = 0; !error && i < met.size; i++)
-		if (met.slots[i].key &&
-		    !addr_map_get(&marking->builder->told, met.slots[i].key, &value))
-			error = marking_add(marking, met.slots[i].key);
-	if (error)
-		marking_fail(marking, error);
-	addr_map_deinit(&met);
+	looking_add(looking, &met, error);
 }
 
-static struct error *look_at_known(struct marking *marking, addr_t at)
+static struct error *builder_number_and_look(struct looking *looking)
 {
-	const struct builder *builder = marking->builder;
+	struct builder *builder = looking->builder;
+	struct error *error = builder_want_index(builder);
+
+	if (error)
+		return error;
+	builder->numbered_count = (uint32_t)heap_index_count(builder->index);
+	builder->is_numbered = true;
+	return looking_run(looking, number_piece);
+}
+
+struct error *builder_number(struct builder *builder)
+{
+	struct looking CLEANUP(looking_deinit) looking = {.builder = builder};
+
+	return builder_number_and_look(&looking);
+}
+
+static struct error *look_at_known(struct looking *looking, addr_t at)
+{
+	const struct builder *builder = looking->builder;
 	uint32_t value;
 
 	if (!heap_index_takes(at) || heap_index_has(builder->index, at) ||
 	    addr_map_get(&builder->told, at, &value))
 		return NULL;
-	return addr_map_put(&marking->found, at, 0);
+	return addr_map_put(&looking->found, at, 0);
 }
 
 static int compare_addresses(const void *a, const void *b)
@@ -181,26 +186,25 @@ static int compare_addresses(const void *a, const void *b)
 struct error *builder_unknown(struct heap_sink *sink, addr_t **ret, size_t *ret_count)
 {
 	struct builder *builder = (struct builder *)sink;
-	struct marking CLEANUP(marking_deinit) marking = {.builder = builder};
-	struct error *error = builder_mark(builder);
+	struct looking CLEANUP(looking_deinit) looking = {.builder = builder};
+	struct error *error = builder->is_numbered ? looking_run(&looking, look_at_piece)
+						   : builder_number_and_look(&looking);
 
-	if (!error)
-		error = marking_run(&marking, &builder->references, look_at_piece);
 	for (size_t i = 0; !error && i < builder->root_count; i++)
-		error = look_at_known(&marking, builder->roots[i].object_at);
+		error = look_at_known(&looking, builder->roots[i].object_at);
 	if (!error)
-		error = look_at_known(&marking, builder->collector.garbage_at);
+		error = look_at_known(&looking, builder->collector.garbage_at);
 	if (error)
 		return error;
-	_cleanup_free_ addr_t *list = calloc(marking.found.count + 1, sizeof(*list));
+	_cleanup_free_ addr_t *list = calloc(looking.found.count + 1, sizeof(*list));
 	if (!list)
 		return error_no_memory();
 	size_t count = 0;
-	for (size_t i = 0; !error && i < marking.found.size; i++) {
-		if (!marking.found.slots[i].key)
+	for (size_t i = 0; !error && i < looking.found.size; i++) {
+		if (!looking.found.slots[i].key)
 			continue;
-		list[count++] = marking.found.slots[i].key;
-		error = addr_map_put(&builder->told, marking.found.slots[i].key, 0);
+		list[count++] = looking.found.slots[i].key;
+		error = addr_map_put(&builder->told, looking.found.slots[i].key, 0);
 	}
 	if (error)
 		return error;
@@ -208,4 +212,41 @@ struct error *builder_unknown(struct heap_sink *sink, addr_t **ret, size_t *ret_
 	*ret = take_ptr(list);
 	*ret_count = count;
 	return NULL;
+}
+
+static void deinit_map(struct addr_map *map)
+{
+	addr_map_deinit(map);
+}
+
+// Rare: a walk that meets an object twice has gone over a torn heap.
+struct error *builder_leave_out_repeated(struct builder *builder)
+{
+	struct addr_map CLEANUP(deinit_map) met = {0};
+	struct error *error = NULL;
+
+	for (size_t i = 0; !error && i < builder->repeated.count; i++)
+		error = addr_map_put(&met, builder->repeated.list[i], 0);
+	for (struct builder_piece *piece = builder->objects.first; met.count && piece;
+	     piece = piece->next) {
+		struct builder_object *object = (struct builder_object *)piece->content;
+		for (; !error && (unsigned char *)object < piece->content + piece->used; object++) {
+			addr_t at = builder_object_at(object);
+			uint32_t times;
+			char text[96];
+			if (!addr_map_get(&met, at, &times))
+				continue;
+			if (times == 0) {
+				error = addr_map_put(&met, at, 1);
+				continue;
+			}
+			object->at_flags = 0;
+			builder->object_count--;
+			snprintf(text, sizeof(text), "the object at 0x%" PRIx64 " was met twice",
+				 at);
+			error = builder_complain(builder, HEAP_PROBLEM_TRUNCATED, text);
+		}
+	}
+	builder->repeated.count = 0;
+	return error;
 }

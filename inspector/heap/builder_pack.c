@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/pages.h"
 #include "heap/builder_store.h"
 #include "heap/crew.h"
-#include "heap/pages.h"
+#include "heap/renumber.h"
 
 // A second object refers to this one as its part: then it is nobody's. Only while packing.
 enum { SHARED_PART = 1 << 15 };
@@ -19,6 +20,8 @@ struct pack {
 	struct builder *builder;
 	struct heap *heap;
 	struct builder_piece **pieces;
+	/** From ids of the numbering to those of now. */
+	struct renumber renumber;
 	/** The rest is atomic. References that are kept; runs of objects that are none. */
 	uint64_t edge_count;
 	uint64_t lost_runs;
@@ -61,25 +64,41 @@ static void pack_mark_part(struct pack *pack, uint32_t target)
 	__atomic_store_n(&pack->shared_parts, true, __ATOMIC_RELAXED);
 }
 
+static inline uint32_t pack_target(const struct pack *pack, uint64_t word)
+{
+	if (word >> BUILDER_HAS_ID_SHIFT & 1)
+		return renumber_id(&pack->renumber, (uint32_t)word);
+	return heap_index_find(pack->heap->index, word & BUILDER_ADDRESS_MASK);
+}
+
+static inline uint32_t pack_source(const struct pack *pack, uint64_t word, bool is_numbered)
+{
+	uint64_t address = word & BUILDER_ADDRESS_MASK;
+
+	if (!is_numbered)
+		return heap_index_find(pack->heap->index, address);
+	return address == BUILDER_LOST ? HEAP_NO_OBJECT
+				       : renumber_id(&pack->renumber, (uint32_t)address);
+}
+
 // Replaces the runs of a piece by: id, number of references, references; and notes the number as that
 // of the object. What is written never overtakes what is read: a run has a word of 64 bits for the two
 // of 32, and each reference one for one.
 static void translate_piece(void *context, size_t number)
 {
-	// The cell of a look-up comes from memory while this many others are worked on.
-	enum { AHEAD = 24 };
 	struct pack *pack = context;
 	struct heap *heap = pack->heap;
-	const struct heap_index *index = heap->index;
 	struct builder_piece *piece = pack->pieces[number];
 	const uint64_t *words = (const uint64_t *)piece->content;
 	packed_word *out = (packed_word *)piece->content;
 	size_t count = piece->used / sizeof(*words);
+	size_t numbered = piece->numbered / sizeof(*words);
 	uint64_t edge_count = 0, lost_runs = 0, dangling[4] = {0};
 
 	for (size_t i = 0; i < count;) {
 		uint64_t left = words[i] >> HEAP_ADDRESS_BITS;
-		uint32_t id = heap_index_find(index, words[i++] & BUILDER_ADDRESS_MASK);
+		uint32_t id = pack_source(pack, words[i], i < numbered);
+		i++;
 		if (left == BUILDER_RUN_LONG)
 			left = words[i++];
 		if (id == HEAP_NO_OBJECT) {
@@ -91,9 +110,7 @@ static void translate_piece(void *context, size_t number)
 		out += 2;
 		for (; left; left--, i++) {
 			uint64_t word = words[i];
-			if (i + AHEAD < count)
-				heap_index_prefetch(index, words[i + AHEAD] & BUILDER_ADDRESS_MASK);
-			uint32_t target = heap_index_find(index, word & BUILDER_ADDRESS_MASK);
+			uint32_t target = pack_target(pack, word);
 			unsigned kind = (unsigned)(word >> BUILDER_KIND_SHIFT);
 			if (target == HEAP_NO_OBJECT) {
 				dangling[kind]++;
@@ -285,22 +302,64 @@ static void pack_rest(struct builder *builder, struct heap *heap)
 	builder->problem_text_count = 0;
 }
 
-static struct error *pack_run(struct pack *pack)
+static int compare_addresses(const void *a, const void *b)
+{
+	addr_t left = *(const addr_t *)a, right = *(const addr_t *)b;
+
+	return (left > right) - (left < right);
+}
+
+// What moves up by the objects that were met after the numbering.
+static struct error *pack_renumber(struct pack *pack)
 {
 	struct builder *builder = pack->builder;
-	struct heap *heap = pack->heap;
-	struct error *error = builder_mark(builder);
+	struct builder_addresses *late = &builder->late;
+	uint32_t *old_below = calloc(late->count + 1, sizeof(*old_below));
 
+	if (!old_below)
+		return error_no_memory();
+	if (late->count)
+		qsort(late->list, late->count, sizeof(*late->list), compare_addresses);
+	for (uint32_t i = 0; i < late->count; i++)
+		old_below[i] = heap_index_find(pack->heap->index, late->list[i]) - i;
+	return renumber_init(&pack->renumber, old_below, (uint32_t)late->count,
+			     builder->numbered_count);
+}
+
+// Gives all objects their ids.
+static struct error *pack_index(struct pack *pack)
+{
+	struct builder *builder = pack->builder;
+	struct error *error = builder->is_numbered ? NULL : builder_number(builder);
+
+	if (!error)
+		error = builder_leave_out_repeated(builder);
 	if (error)
 		return error;
-	heap->index = take_ptr(builder->index);
 	if (builder->object_count > HEAP_OBJECTS_MAX || builder->reference_count > UINT32_MAX)
 		return error_create(ERROR_FAILED,
 				    "%" PRIu64 " objects with %" PRIu64
 				    " references are more than a heap can have here",
 				    builder->object_count, builder->reference_count);
-	heap->object_count = (uint32_t)heap_index_count(heap->index);
-	error = pack_objects(pack);
+	uint64_t marked = heap_index_count(builder->index);
+	if (marked != builder->object_count)
+		return error_create(ERROR_FAILED,
+				    "%" PRIu64 " objects were met and %" PRIu64
+				    " kept: a walk was abandoned",
+				    marked, builder->object_count);
+	pack->heap->index = take_ptr(builder->index);
+	pack->heap->object_count = (uint32_t)marked;
+	return pack_renumber(pack);
+}
+
+static struct error *pack_run(struct pack *pack)
+{
+	struct builder *builder = pack->builder;
+	struct heap *heap = pack->heap;
+	struct error *error = pack_index(pack);
+
+	if (!error)
+		error = pack_objects(pack);
 	if (!error)
 		error = pack_references(pack);
 	if (!error)
@@ -318,6 +377,7 @@ struct error *heap_builder_finish(struct heap_sink *sink, struct heap **ret)
 	struct pack pack = {.builder = (struct builder *)sink, .heap = heap};
 	struct error *error = heap ? pack_run(&pack) : error_no_memory();
 
+	renumber_deinit(&pack.renumber);
 	heap_sink_reset(sink);
 	if (error)
 		return error;

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "heap/pages.h"
+#include "base/pages.h"
 
 void *store_add(struct builder_store *store, size_t bytes)
 {

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/pages.h"
 #include "heap/index.h"
-#include "heap/pages.h"
 #include "heap/reverse.h"
 
 void heap_destroy(struct heap *heap)

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "heap/pages.h"
+#include "base/pages.h"
 
 enum {
 	PIECE_BYTES = HEAP_INDEX_PIECE_CELLS * sizeof(struct heap_cell),
@@ -11,6 +11,8 @@ enum {
 	// A small heap needs no huge page.
 	FIRST_SLAB_PIECES = 8,
 	TABLE_LENGTH = 1 << HEAP_INDEX_TABLE_BITS,
+	/** Look-ups that wait for memory together. */
+	FIND_BATCH = 64,
 };
 
 struct heap_index_slab {
@@ -147,4 +149,57 @@ uint64_t heap_index_count(struct heap_index *index)
 		}
 	}
 	return count;
+}
+
+// Cells first, so that the memory is on its way when their turn comes.
+static inline __attribute__((always_inline)) void find_batch(const struct heap_index *index,
+							     const uint64_t *words, size_t count,
+							     uint32_t *ret, bool has_popcnt)
+{
+	static const struct heap_cell nothing;
+	const uint64_t mask = (UINT64_C(1) << HEAP_ADDRESS_BITS) - 1;
+	const struct heap_cell *cells[FIND_BATCH];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct heap_cell *cell = heap_index_cell(index, words[i] & mask);
+		cells[i] = cell ? cell : &nothing;
+		__builtin_prefetch(cells[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		uint32_t bit = words[i] / 8 % 32;
+		uint32_t bits = cells[i]->bits, below = bits & ((1U << bit) - 1);
+		uint32_t id = cells[i]->before + (has_popcnt ? (uint32_t)__builtin_popcount(below)
+							     : heap_index_bit_count(below));
+		ret[i] = bits >> bit & 1 && words[i] % 8 == 0 ? id : HEAP_NO_OBJECT;
+	}
+}
+
+static void find_many_plain(const struct heap_index *index, const uint64_t *words, size_t count,
+			    uint32_t *ret)
+{
+	for (size_t i = 0; i < count; i += FIND_BATCH)
+		find_batch(index, words + i, count - i < FIND_BATCH ? count - i : FIND_BATCH,
+			   ret + i, false);
+}
+
+#ifdef __x86_64__
+__attribute__((target("popcnt"))) static void
+find_many_popcnt(const struct heap_index *index, const uint64_t *words, size_t count, uint32_t *ret)
+{
+	for (size_t i = 0; i < count; i += FIND_BATCH)
+		find_batch(index, words + i, count - i < FIND_BATCH ? count - i : FIND_BATCH,
+			   ret + i, true);
+}
+#endif
+
+void heap_index_find_many(const struct heap_index *index, const uint64_t *words, size_t count,
+			  uint32_t *ret)
+{
+#ifdef __x86_64__
+	if (__builtin_cpu_supports("popcnt")) {
+		find_many_popcnt(index, words, count, ret);
+		return;
+	}
+#endif
+	find_many_plain(index, words, count, ret);
 }

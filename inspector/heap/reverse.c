@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
+#include "base/pages.h"
 #include "heap/crew.h"
 #include "heap/heap.h"
-#include "heap/pages.h"
 
 struct heap_reverse {
 	size_t object_count;

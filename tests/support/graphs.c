@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "heap/pages.h"
+#include "base/pages.h"
 #include "heap/text.h"
 
 struct heap *graph_parse(const char *text)

@@ -102,6 +102,30 @@ static void what_children_got_is_joined(void **state)
 	assert_int_equal(heap->garbage_list, 0);
 }
 
+static void what_a_destroyed_child_had_marked_ends_the_walk(void **state)
+{
+	_cleanup_sink_ struct heap_sink *builder = new_builder(1);
+	struct heap_sink *child;
+	struct heap *heap;
+
+	assert_null(heap_sink_fork(builder, &child));
+	report(child, 0x1000, 1, 0);
+	heap_sink_destroy(child);
+	struct error *error = heap_builder_finish(builder, &heap);
+	assert_non_null(error);
+	error_destroy(error);
+
+	// when it begins again
+	assert_null(heap_sink_fork(builder, &child));
+	report(child, 0x2000, 1, 0);
+	heap_sink_destroy(child);
+	heap_sink_reset(builder);
+	report(builder, 0x3000, 1, 0);
+	heap = finish(builder);
+	assert_int_equal(heap->object_count, 1);
+	heap_destroy(heap);
+}
+
 static void references_may_come_before_their_object(void **state)
 {
 	_cleanup_sink_ struct heap_sink *builder = new_builder(1);
@@ -338,6 +362,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_empty_builder_makes_an_empty_heap),
 		cmocka_unit_test(what_children_got_is_joined),
+		cmocka_unit_test(what_a_destroyed_child_had_marked_ends_the_walk),
 		cmocka_unit_test(references_may_come_before_their_object),
 		cmocka_unit_test(counts_beyond_32_bits_and_immortal_ones_have_values_of_their_own),
 		cmocka_unit_test(an_object_met_twice_counts_once_and_is_told),

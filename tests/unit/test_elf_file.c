@@ -169,6 +169,25 @@ static void a_suffix_of_the_compiler_is_looked_through(void **state)
 	scratch_destroy(scratch);
 }
 
+static void of_several_symbols_with_one_name_each_has_its_address(void **state)
+{
+	struct scratch *scratch = scratch_create();
+	struct elf_file *file = compiled(scratch, "");
+	addr_t plain = 0, suffixed = 0, cold = 0;
+	uint64_t bytes = 0;
+
+	assert_true(elf_file_symbol(file, "twice", &plain, &bytes));
+	assert_true(elf_file_symbol(file, "twice.lto_priv.7", &suffixed, &bytes));
+	assert_true(elf_file_is_symbol(file, "twice", plain));
+	assert_true(elf_file_is_symbol(file, "twice", suffixed));
+	assert_false(elf_file_is_symbol(file, "twice", plain + 1));
+	assert_false(elf_file_is_symbol(file, "twic", plain));
+	assert_true(elf_file_symbol(file, "halved.cold", &cold, &bytes));
+	assert_false(elf_file_is_symbol(file, "halved", cold));
+	elf_file_close(file);
+	scratch_destroy(scratch);
+}
+
 static void a_stripped_library_has_the_symbols_it_exports(void **state)
 {
 	struct scratch *scratch = scratch_create();
@@ -343,6 +362,7 @@ int main(void)
 		cmocka_unit_test(a_symbol_has_its_size_and_covers_its_addresses),
 		cmocka_unit_test(thread_locals_and_undefined_symbols_are_none),
 		cmocka_unit_test(a_suffix_of_the_compiler_is_looked_through),
+		cmocka_unit_test(of_several_symbols_with_one_name_each_has_its_address),
 		cmocka_unit_test(a_stripped_library_has_the_symbols_it_exports),
 		cmocka_unit_test(the_debuglink_has_the_name_and_crc_of_the_file),
 		cmocka_unit_test(the_crc_is_the_one_of_zlib),

@@ -245,6 +245,22 @@ static void a_symbol_is_named_by_an_address_within_it(void **state)
 	assert_null(name);
 }
 
+static void a_function_is_known_by_its_address_and_name(void **state)
+{
+	bool is_symbol;
+
+	program_run("-g -Wl,--build-id",
+		    "objcopy --only-keep-debug program program.debug && strip program && "
+		    "objcopy --add-gnu-debuglink=program.debug program");
+	addr_t at = truth_of("program_function");
+	succeeds(module_is_symbol(module_named("program"), "program_function", at, &is_symbol));
+	assert_true(is_symbol);
+	succeeds(module_is_symbol(module_named("program"), "program_function", at + 1, &is_symbol));
+	assert_false(is_symbol);
+	succeeds(module_is_symbol(module_named("program"), "main", at, &is_symbol));
+	assert_false(is_symbol);
+}
+
 #define BY_BUILD_ID                                                                          \
 	"for file in program libmapped.so; do "                                              \
 	"id=$(readelf -n $file | sed -n 's/.*Build ID: //p') && "                            \
@@ -490,6 +506,7 @@ int main(void)
 		WITH_PROGRAM(a_program_whose_segments_share_pages_is_found),
 		WITH_PROGRAM(an_address_belongs_to_the_module_that_is_mapped_there),
 		WITH_PROGRAM(a_symbol_is_named_by_an_address_within_it),
+		WITH_PROGRAM(a_function_is_known_by_its_address_and_name),
 		WITH_PROGRAM(a_debug_file_is_found_by_build_id),
 		WITH_PROGRAM(a_debug_file_of_another_build_is_rejected_with_words),
 		WITH_PROGRAM(a_debug_file_is_found_by_debuglink_beside_the_file),

@@ -87,20 +87,12 @@ static addr_t plan_type_word(const struct py_plans *plans, struct mem_window *wi
 static bool plan_is_function(struct py_plans *plans, addr_t at, const char *name)
 {
 	struct module *module = plans->modules ? module_list_find(plans->modules, at) : NULL;
-	const char *symbol = NULL;
-	uint64_t distance = 0;
+	bool is_symbol = false;
 
-	if (!module)
-		return false;
-	struct error *error = module_symbol_at(module, at, &symbol, &distance);
-	if (error) {
-		// A file without symbols is run instead of known.
-		error_destroy(error);
-		return false;
-	}
-	size_t length = strlen(name);
-	return symbol && distance == 0 && strncmp(symbol, name, length) == 0 &&
-	       (symbol[length] == '\0' || symbol[length] == '.');
+	// A file without symbols is run instead of known.
+	if (module)
+		error_destroy(module_is_symbol(module, name, at, &is_symbol));
+	return is_symbol;
 }
 
 static struct error *plan_add_slot(struct py_plan *plan, size_t *capacity, struct py_slot slot)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "heap/pages.h"
+#include "base/pages.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -39,4 +39,22 @@ void pages_free(void *pages, size_t bytes)
 		free(pages);
 	else
 		munmap(pages, pages_round(bytes));
+}
+
+void *pages_alloc_sparse(size_t bytes)
+{
+	if (bytes == 0 || bytes > PTRDIFF_MAX)
+		return NULL;
+	void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (pages == MAP_FAILED)
+		return NULL;
+	madvise(pages, bytes, MADV_NOHUGEPAGE);
+	return pages;
+}
+
+void pages_free_sparse(void *pages, size_t bytes)
+{
+	if (pages)
+		munmap(pages, bytes);
 }

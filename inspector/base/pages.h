@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef HEAP_PAGES_H
-#define HEAP_PAGES_H
+#ifndef BASE_PAGES_H
+#define BASE_PAGES_H
 
 /*
  * Zeroed memory for large arrays: asked from the kernel, so that it goes back there at once, and in
@@ -17,5 +17,11 @@ void *pages_alloc(size_t bytes);
 
 /** Takes NULL. @a bytes is what was asked for. */
 void pages_free(void *pages, size_t bytes);
+
+/** The same for a table of which little is used: of its zeros, only small pages that are touched take
+ *  memory. malloc() would write them all where it has memory of that size left over. */
+void *pages_alloc_sparse(size_t bytes);
+/** Takes NULL. */
+void pages_free_sparse(void *pages, size_t bytes);
 
 #endif
