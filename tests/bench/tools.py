@@ -27,12 +27,12 @@ class Run:
 
 
 class Tools:
-    """leakinspect, the two C programs, and GDB, with a cache of their own."""
+    """leakinspect, the C programs, and GDB, with a cache of their own."""
 
     def __init__(self, leakinspect, folder):
         self.leakinspect = leakinspect
         self.folder = folder
-        for name in ("measure", "bare_copy"):
+        for name in ("measure", "bare_copy", "touch"):
             subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", os.path.join(folder, name),
                             os.path.join(BENCH, name + ".c")], check=True, timeout=120)
 
@@ -65,6 +65,10 @@ class Tools:
                               stderr=subprocess.DEVNULL, text=True, check=False, timeout=300)
         walked = re.search(r"^walked (\d+) \d+ ([\d.]+)$", done.stdout, re.MULTILINE)
         return walked and (int(walked.group(1)), float(walked.group(2)))
+
+    def touch(self, size):
+        """Has the machine get @size bytes of memory, which are free again then."""
+        subprocess.run([os.path.join(self.folder, "touch"), str(size)], check=True, timeout=600)
 
     def bare_copy(self, pid):
         """(seconds, bytes) of reading the heap and doing nothing with it."""

@@ -58,13 +58,11 @@ static void edges_fail(struct py_edges *edges, struct error *error)
 		edges->error = error;
 }
 
-void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin origin,
-	       uint64_t detail, const char *name)
+void edges_add_with_origin(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin origin,
+			   uint64_t detail, const char *name)
 {
 	struct error *error = NULL;
 
-	if (!to)
-		return;
 	if (edges->count == edges->capacity)
 		error = array_reserve(&edges->list, &edges->capacity, edges->count + 1,
 				      sizeof(*edges->list));

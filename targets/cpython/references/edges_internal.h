@@ -92,8 +92,20 @@ static inline addr_t edges_word(struct py_edges *edges, addr_t at)
 	return mem_window_word(edges->window, at, 0);
 }
 
-void edges_add(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin origin,
-	       uint64_t detail, const char *name);
+/** edges_add() where there is no room, or where it is asked what references are. */
+void edges_add_with_origin(struct py_edges *edges, addr_t to, uint32_t kind, enum py_origin origin,
+			   uint64_t detail, const char *name);
+
+static inline void edges_add(struct py_edges *edges, addr_t to, uint32_t kind,
+			     enum py_origin origin, uint64_t detail, const char *name)
+{
+	if (!to)
+		return;
+	if (edges->count < edges->capacity && !edges->wants_origins)
+		edges->list[edges->count++] = (struct heap_reference){to, kind};
+	else
+		edges_add_with_origin(edges, to, kind, origin, detail, name);
+}
 
 /** That references of the object at hand could not be found, and why; told once per type. */
 void edges_note(struct py_edges *edges, const char *reason);
