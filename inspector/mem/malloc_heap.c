@@ -134,6 +134,7 @@ struct error *malloc_regions_find(struct mem_source *source, const struct maps *
 // A region seen through one buffer that moves forward.
 struct walk {
 	struct mem_source *source;
+	const struct malloc_regions *regions;
 	const struct malloc_region *region;
 	unsigned char *buffer;
 	/** How much is read at a time. */
@@ -243,21 +244,44 @@ static bool block_looks_freed(const struct malloc_region *region, addr_t at, siz
 		first_word < region->end);
 }
 
+// The heap that @a at lies in, NULL when it is none of malloc's.
+static const struct malloc_region *regions_find_heap(const struct malloc_regions *regions,
+						     addr_t at)
+{
+	size_t low = 0, high = regions->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (regions->list[middle].start <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0 || at >= regions->list[low - 1].end ||
+	    regions->list[low - 1].kind != MALLOC_REGION_HEAP)
+		return NULL;
+	return &regions->list[low - 1];
+}
+
 /*
  * A block in a thread's cache has a disguised link and, in its second word, the cache's key: random
- * since glibc 2.34, the cache's own address at the heap's beginning before. The link alone may be what
- * a block in use was never given another word for.
+ * since glibc 2.34, the cache's own address at a heap's beginning before. The link alone may be what
+ * a block in use was never given another word for. A thread's cache takes what the thread frees,
+ * whichever heap that is from, so the link may lead to any of them.
  */
-static bool block_is_cached(const struct malloc_region *region, addr_t at, size_t bytes,
+bool malloc_block_is_cached(const struct malloc_regions *regions, addr_t at, size_t bytes,
 			    uint64_t first_word, uint64_t second_word)
 {
 	addr_t revealed = first_word ^ at >> 12;
-	bool has_key = second_word >> 48 || (second_word >= region->start &&
-					     second_word - region->start < TCACHE_AT_MAX);
+	const struct malloc_region *cache;
 
-	return bytes <= TCACHE_BYTES_MAX && has_key &&
-	       (revealed == 0 || (revealed % CHUNK_ALIGN == 0 && revealed >= region->start &&
-				  revealed < region->end));
+	if (bytes > TCACHE_BYTES_MAX || revealed % CHUNK_ALIGN != 0 ||
+	    (revealed && !regions_find_heap(regions, revealed)))
+		return false;
+	if (second_word >> 48)
+		return true;
+	cache = regions_find_heap(regions, second_word);
+	return cache && second_word - cache->start < TCACHE_AT_MAX;
 }
 
 typedef struct error *visit_function(void *context, const struct malloc_block *block);
@@ -281,8 +305,8 @@ static struct error *walk_visit(struct walk *walk, addr_t chunk_at, uint64_t chu
 	block.looks_freed =
 		block_looks_freed(walk->region, block.at, block.bytes, word_at(block.data, 0));
 	block.is_cached =
-		block_is_cached(walk->region, block.at, block.bytes, word_at(block.data, 0),
-				word_at(block.data, sizeof(uint64_t)));
+		malloc_block_is_cached(walk->regions, block.at, block.bytes, word_at(block.data, 0),
+				       word_at(block.data, sizeof(uint64_t)));
 	result->block_count++;
 	return visit(context, &block);
 }
@@ -406,13 +430,15 @@ static struct error *walk_mapped(struct walk *walk, visit_function *visit, void 
 	return NULL;
 }
 
-struct error *malloc_region_walk(struct mem_source *source, const struct malloc_region *region,
-				 void *buffer, visit_function *visit, void *context,
+struct error *malloc_region_walk(struct mem_source *source, const struct malloc_regions *regions,
+				 const struct malloc_region *region, void *buffer,
+				 visit_function *visit, void *context,
 				 struct malloc_walk_result *ret)
 {
 	// Of a chunk with a mapping of its own only the beginning is of interest.
 	struct walk walk = {
 		.source = source,
+		.regions = regions,
 		.region = region,
 		.buffer = buffer,
 		.piece_bytes = region->kind == MALLOC_REGION_HEAP ? MALLOC_WALK_BUFFER_BYTES

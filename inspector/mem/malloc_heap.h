@@ -65,8 +65,8 @@ struct malloc_block {
 	/** The first word could be the link of a free list (a fastbin keeps its blocks marked as in
 	 *  use): what would otherwise be there is not. */
 	bool looks_freed;
-	/** It is kept for later in a thread's cache (tcache) or a fastbin, as far as its first word tells
-	 *  (glibc 2.32 and later): nothing in it is anybody's. */
+	/** It is kept for later in a thread's cache (tcache), as far as its first two words tell (glibc 2.32
+	 *  and later): nothing in it is anybody's. */
 	bool is_cached;
 };
 
@@ -75,6 +75,10 @@ enum {
 	/** Size of the buffer that the walk needs. */
 	MALLOC_WALK_BUFFER_BYTES = 256 << 10,
 };
+
+/** What is_cached tells of a block of @a bytes bytes that begins with these two words. */
+bool malloc_block_is_cached(const struct malloc_regions *regions, addr_t at, size_t bytes,
+			    uint64_t first_word, uint64_t second_word);
 
 struct malloc_walk_result {
 	size_t block_count;
@@ -86,12 +90,14 @@ struct malloc_walk_result {
 };
 
 /**
- * Calls @a visit for each block in use in @a region; a block freed to a free list of its thread may
+ * Calls @a visit for each block in use in @a region, one of @a regions (a thread's cache has blocks of
+ * every heap); a block freed to a free list of its thread may
  * be among them. A failure of @a visit ends the walk and is returned. ERROR_GONE and the like only:
  * unreadable memory ends as a broken chain.
  */
 MUST_USE struct error *
-malloc_region_walk(struct mem_source *source, const struct malloc_region *region, void *buffer,
+malloc_region_walk(struct mem_source *source, const struct malloc_regions *regions,
+		   const struct malloc_region *region, void *buffer,
 		   struct error *(*visit)(void *context, const struct malloc_block *block),
 		   void *context, struct malloc_walk_result *ret);
 

@@ -181,6 +181,29 @@ static struct error *layout_load_variables(struct layout_source *source, addr_t 
 	return error;
 }
 
+// Where the blocks of deques are kept for later, up to 3.10: variables of that module.
+static struct error *layout_load_free_blocks(struct module *module, struct layout_source *source,
+					     struct py_layout *layout)
+{
+	struct layout_variable blocks, count;
+	bool present, counted = false;
+	addr_t bias;
+	struct error *error = layout_variable(source, "freeblocks", NULL, &present, &blocks);
+
+	if (!error)
+		error = layout_variable(source, "numfreeblocks", NULL, &counted, &count);
+	if (error || !present || !counted)
+		return error;
+	error = module_bias(module, &bias);
+	if (error)
+		return error;
+	layout->var.deque_free_blocks = blocks.address + bias;
+	layout->var_size.deque_free_blocks = blocks.size_bytes;
+	layout->var.deque_free_count = count.address + bias;
+	layout->var_size.deque_free_count = count.size_bytes;
+	return NULL;
+}
+
 // Python 2.7 and some builds of 3.x keep deque in a shared object of its own.
 static struct error *layout_load_collections(struct module_list *modules, struct py_layout *layout)
 {
@@ -192,6 +215,9 @@ static struct error *layout_load_collections(struct module_list *modules, struct
 		{"dequeobject:len", &layout->f.deque_len},
 		{"BLOCK:data", &layout->f.deque_block_data},
 		{"dequeobject:leftblock", &layout->f.deque_leftblock},
+		{"dequeobject:rightblock", &layout->f.deque_rightblock},
+		{"dequeobject:freeblocks", &layout->f.deque_free_blocks},
+		{"dequeobject:numfreeblocks", &layout->f.deque_free_count},
 		{"dequeobject:maxlen", &layout->f.deque_maxlen},
 		{"BLOCK:rightlink", &layout->f.deque_block_rightlink},
 		{"defdictobject:default_factory", &layout->f.defaultdict_factory},
@@ -215,6 +241,8 @@ static struct error *layout_load_collections(struct module_list *modules, struct
 				return error;
 		}
 		error = layout_load_size(source, "BLOCK", &layout->size.deque_block);
+		if (!error)
+			error = layout_load_free_blocks(module, source, layout);
 		if (error)
 			return error;
 	}

@@ -176,6 +176,7 @@ struct py_field {
 	X(set_entry_key, false, "setentry:key") \
 	X(set_entry_hash, false, "setentry:hash") \
 	X(deque_leftblock, false, "dequeobject:leftblock") \
+	X(deque_rightblock, false, "dequeobject:rightblock") \
 	X(deque_maxlen, false, "dequeobject:maxlen") \
 	X(deque_block_rightlink, false, "BLOCK:rightlink") \
 	X(defaultdict_factory, false, "defdictobject:default_factory") \
@@ -231,6 +232,12 @@ struct py_field {
 	X(frame_back, false, "_frame:f_back") \
 	X(frame_generator, false, "_frame:f_gen") \
 	X(frame_valuestack, false, "_frame:f_valuestack") \
+	/* Numbers of its `try` blocks, right before its variables. */ \
+	X(frame_blocks, false, "_frame:f_blockstack") \
+	X(frame_data, false, "_frame:_f_frame_data") \
+	/* Whether it runs: a flag up to 3.9 (not in 2.7), a height below 0 in 3.10. */ \
+	X(frame_executing, false, "_frame:f_executing") \
+	X(frame_stackdepth, false, "_frame:f_stackdepth") \
 	X(iframe_previous, false, "_PyInterpreterFrame:previous") \
 	X(iframe_function, false, "_PyInterpreterFrame:f_func|_PyInterpreterFrame:f_funcobj") \
 	X(iframe_locals, false, "_PyInterpreterFrame:f_locals") \
@@ -243,6 +250,16 @@ struct py_field {
 	X(code_nlocalsplus, false, "PyCodeObject:co_nlocalsplus") \
 	X(code_stacksize, false, "PyCodeObject:co_stacksize") \
 	X(code_localsplusnames, false, "PyCodeObject:co_localsplusnames") \
+	/* Memory that is kept for later, and memory that holds nothing. */ \
+	X(deque_free_blocks, false, "dequeobject:freeblocks") \
+	X(deque_free_count, false, "dequeobject:numfreeblocks") \
+	X(interp_free_keys, false, "_is:dict_state.keys_free_list|_is:object_state.freelists.dictkeys.items") \
+	X(interp_free_keys_count, false, "_is:dict_state.keys_numfree|_is:object_state.freelists.dictkeys.numfree") \
+	/* Addresses of functions, never written: 3.6.2 and later keep them for those who know 3.6.0; 3.7. */ \
+	X(tstate_extra_functions, false, "_ts:_preserve_36_ABI_2") \
+	X(interp_extra_functions, false, "_is:co_extra_freefuncs") \
+	X(lock_handle, false, "lockobject:lock_lock") \
+	X(rlock_handle, false, "rlockobject:rlock_lock") \
 	/* What a thread's state owns; PyThreadState_Clear() of Python/pystate.c. */ \
 	X(tstate_profileobj, false, "_ts:c_profileobj") \
 	X(tstate_traceobj, false, "_ts:c_traceobj") \
@@ -305,6 +322,10 @@ struct py_field {
 	X(gc_garbage, "garbage", NULL) \
 	X(int_blocks, "block_list", "_intblock") \
 	X(float_blocks, "block_list", "_floatblock") \
+	X(free_keys, "keys_free_list", NULL) \
+	X(free_keys_count, "numfreekeys", NULL) \
+	X(deque_free_blocks, "freeblocks", NULL) \
+	X(deque_free_count, "numfreeblocks", NULL) \
 	X(gil_last_holder, "gil_last_holder", NULL) \
 	X(gil_locked, "gil_locked", NULL) \
 	X(current_tstate, "_PyThreadState_Current", NULL) \
@@ -316,6 +337,9 @@ struct py_field {
 	X(tuple_type, "PyTuple_Type", NULL) \
 	X(dict_type, "PyDict_Type", NULL) \
 	X(generator_type, "PyGen_Type", NULL) \
+	X(coroutine_type, "PyCoro_Type", NULL) \
+	X(asyncgen_type, "PyAsyncGen_Type", NULL) \
+	X(frame_type, "PyFrame_Type", NULL) \
 	X(module_type, "PyModule_Type", NULL) \
 	X(wrapper_descriptor_type, "PyWrapperDescr_Type", NULL) \
 	X(weakref_type, "_PyWeakref_RefType", NULL) \

@@ -72,8 +72,10 @@ static struct error *walk_region(struct given *given)
 	unsigned char *buffer = malloc(MALLOC_WALK_BUFFER_BYTES);
 
 	given->seen_count = 0;
-	struct error *error = malloc_region_walk(fake_source_source(given->fake), &given->region,
-						 buffer, see, given, &given->result);
+	struct malloc_regions regions = {.list = &given->region, .count = 1};
+	struct error *error =
+		malloc_region_walk(fake_source_source(given->fake), &regions, &given->region,
+				   buffer, see, given, &given->result);
 	free(buffer);
 	return error;
 }
@@ -163,6 +165,33 @@ static void a_small_block_that_begins_with_a_link_looks_freed(void **state)
 	assert_true(given->seen[2].looks_freed);
 	assert_false(given->seen[3].looks_freed);
 	assert_false(given->seen[4].looks_freed);
+}
+
+// A thread's cache takes what the thread frees, of any heap.
+static void a_block_in_a_threads_cache_links_to_any_heap(void **state)
+{
+	static const uint64_t key = 0xe58f217a89bf5a34;
+	struct malloc_region heaps[] = {
+		{MALLOC_REGION_HEAP, 0x555500000000, 0x555500100000},
+		{MALLOC_REGION_MAPPED, 0x7f0000000000, 0x7f0000100000},
+		{MALLOC_REGION_HEAP, 0x7f0004000000, 0x7f0004100000},
+	};
+	const struct malloc_regions regions = {.list = heaps, .count = 3};
+	const addr_t at = 0x555500002010;
+	const uint64_t hidden = at >> 12;
+
+	assert_true(malloc_block_is_cached(&regions, at, 40, hidden, key));
+	assert_true(malloc_block_is_cached(&regions, at, 40, hidden ^ 0x555500003040, key));
+	assert_true(malloc_block_is_cached(&regions, at, 1032, hidden ^ 0x7f0004003040, key));
+	// Before glibc 2.34 the key is where the cache is.
+	assert_true(
+		malloc_block_is_cached(&regions, at, 40, hidden ^ 0x7f0004003040, 0x7f0004000010));
+	assert_false(malloc_block_is_cached(&regions, at, 40, hidden ^ 0x7f0004003048, key));
+	assert_false(malloc_block_is_cached(&regions, at, 40, hidden ^ 0x7f0000003040, key));
+	assert_false(malloc_block_is_cached(&regions, at, 40, hidden ^ 0x7f0004200000, key));
+	assert_false(malloc_block_is_cached(&regions, at, 40, hidden, 0));
+	assert_false(malloc_block_is_cached(&regions, at, 40, hidden, 0x7f0004080010));
+	assert_false(malloc_block_is_cached(&regions, at, 1048, hidden, key));
 }
 
 static void blocks_larger_than_the_buffer_are_seen_by_their_beginning(void **state)
@@ -343,6 +372,7 @@ int main(void)
 		WITH_HEAP(every_block_of_a_chain_is_visited_and_the_top_chunk_is_not),
 		WITH_HEAP(free_chunks_are_passed_over),
 		WITH_HEAP(a_small_block_that_begins_with_a_link_looks_freed),
+		cmocka_unit_test(a_block_in_a_threads_cache_links_to_any_heap),
 		WITH_HEAP(blocks_larger_than_the_buffer_are_seen_by_their_beginning),
 		WITH_HEAP(a_chain_may_begin_behind_the_headers_of_an_arena),
 		WITH_HEAP(a_chain_goes_on_behind_somebody_elses_sbrk),

@@ -85,8 +85,9 @@ static struct error *walk_pages(struct given *given, size_t bytes)
 	unsigned char *buffer = malloc(MALLOC_WALK_BUFFER_BYTES);
 
 	given->seen_count = 0;
-	struct error *error = malloc_region_walk(fake_source_source(given->fake), &region, buffer,
-						 see, given, &given->result);
+	struct malloc_regions regions = {.list = &region, .count = 1};
+	struct error *error = malloc_region_walk(fake_source_source(given->fake), &regions, &region,
+						 buffer, see, given, &given->result);
 	free(buffer);
 	return error;
 }

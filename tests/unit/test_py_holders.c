@@ -29,6 +29,9 @@ enum {
 
 static const addr_t STACK_AT = 0x7ffc00000000;
 
+/** A stack from pthread_create() with a guard below. */
+static const addr_t THREAD_STACK_AT = 0x7ff000000000;
+
 /** A variable of this program that the inspected process has, too, alone on its page. Not zero at first:
  *  what is, lies in memory that is no mapping of the file's. */
 static _Alignas(PAGE_BYTES) addr_t shop_cache[PAGE_BYTES / 8] = {1};
@@ -42,6 +45,8 @@ struct given {
 	addr_t stack[STACK_WORDS];
 	uint64_t registers[4];
 	struct target_stack thread;
+	addr_t thread_stack[STACK_WORDS];
+	bool has_guard;
 	struct heap *heap;
 };
 
@@ -73,18 +78,25 @@ static void give_maps(struct given *given)
 				&text, "%" PRIx64 "-%" PRIx64 " rw-p 00000000 00:00 0 %s\n",
 				maps.list[i].start, maps.list[i].end, maps.list[i].path));
 	}
+	if (given->has_guard)
+		assert_null(text_appendf(&text, "%" PRIx64 "-%" PRIx64 " ---p 00000000 00:00 0\n",
+					 THREAD_STACK_AT - PAGE_BYTES, THREAD_STACK_AT));
+	assert_null(text_appendf(&text, "%" PRIx64 "-%" PRIx64 " rw-p 00000000 00:00 0\n",
+				 THREAD_STACK_AT, THREAD_STACK_AT + sizeof(given->thread_stack)));
 	assert_null(text_appendf(&text, "%" PRIx64 "-%" PRIx64 " rw-p 00000000 00:00 0 [stack]\n",
 				 STACK_AT, STACK_AT + sizeof(given->stack)));
 	maps_deinit(&maps);
 	fake_source_set_maps(given->image->fake, text_chars(&text));
 	fake_source_add(given->image->fake, STACK_AT, given->stack, sizeof(given->stack));
+	fake_source_add(given->image->fake, THREAD_STACK_AT, given->thread_stack,
+			sizeof(given->thread_stack));
 	fake_source_add(given->image->fake, cache, shop_cache, sizeof(shop_cache));
 }
 
 // @a given stays where it is: its stack is memory of the image.
-static void given_process(struct given *given, enum py_era era)
+static void given_process_on(struct given *given, enum py_era era, bool has_guard)
 {
-	*given = (struct given){.graph = py_graph_create(era)};
+	*given = (struct given){.graph = py_graph_create(era), .has_guard = has_guard};
 	given->image = given->graph->image;
 	memset(shop_cache, 0, sizeof(shop_cache));
 	given->thread = (struct target_stack){
@@ -94,6 +106,11 @@ static void given_process(struct given *given, enum py_era era)
 		.register_count = ARRAY_COUNT(given->registers),
 	};
 	give_maps(given);
+}
+
+static void given_process(struct given *given, enum py_era era)
+{
+	given_process_on(given, era, true);
 }
 
 static struct error *try_annotate(struct given *given)
@@ -224,6 +241,28 @@ static void a_stack_holds_down_to_its_pointer(void **state)
 		assert_held(&given, live, HEAP_ROOT_C_STACK, "thread 4242");
 		assert_held(&given, last, HEAP_ROOT_C_STACK, "thread 4242");
 		assert_held(&given, kept, HEAP_ROOT_C_STACK, "thread 4242");
+	}
+}
+
+static void the_stack_of_a_thread_that_has_ended_holds_nothing(void **state)
+{
+	enum { CONTROL_BLOCK = STACK_WORDS - 64, SELF = 2 };
+	enum { ENDED, RUNS, NO_GUARD, NO_CONTROL_BLOCK, UNKNOWN_THREAD, KINDS };
+	const addr_t control_at = THREAD_STACK_AT + CONTROL_BLOCK * sizeof(addr_t);
+
+	for (int kind = ENDED; kind < KINDS; kind++) {
+		_cleanup_given_ struct given given;
+		given_process_on(&given, PY_ERA_38, kind != NO_GUARD);
+		addr_t object = given_object(&given, 1);
+		given.thread.thread_pointer = kind == RUNS             ? control_at
+					      : kind == UNKNOWN_THREAD ? 0
+								       : STACK_AT;
+		given.thread_stack[40] = object;
+		given.thread_stack[CONTROL_BLOCK] = control_at;
+		given.thread_stack[CONTROL_BLOCK + SELF] =
+			kind == NO_CONTROL_BLOCK ? 0 : control_at;
+		annotate(&given);
+		assert_int_equal(leaked(&given, object), kind == ENDED ? 1 : 0);
 	}
 }
 
@@ -478,6 +517,7 @@ int main(void)
 		cmocka_unit_test(references_that_nobody_holds_are_leaked),
 		cmocka_unit_test(a_variable_is_told_by_its_name),
 		cmocka_unit_test(a_stack_holds_down_to_its_pointer),
+		cmocka_unit_test(the_stack_of_a_thread_that_has_ended_holds_nothing),
 		cmocka_unit_test(memory_that_is_no_object_holds),
 		cmocka_unit_test(what_was_given_back_holds_nothing),
 		cmocka_unit_test(a_weak_reference_holds_nothing),

@@ -181,10 +181,10 @@ static void words_of_an_object_count_without_the_rounding_behind_it(void **state
 		_cleanup_given_ struct given given = given_scan(era);
 		addr_t tuple = py_image_tuple(given.image, &given.object, 1);
 		uint32_t bytes = given.image->layout.f.tuple_items.offset + 8;
+		addr_t list = py_image_object(given.image, given.image->type[IMAGE_LIST], 56);
 		scan_object(&given, tuple, bytes);
 		assert_total(&given, 1);
 		// What is behind is a guest's.
-		addr_t list = py_image_object(given.image, given.image->type[IMAGE_LIST], 56);
 		*py_image_word(given.image, list + 40) = given.object;
 		*py_image_word(given.image, list + 48) = given.object;
 		scan_object(&given, list, 40 + ROUNDING_BYTES);

@@ -220,6 +220,7 @@ static void damaged_chains_of_malloc_are_walked_to_an_end(void **state)
 		struct malloc_region region = {round % 8 ? MALLOC_REGION_HEAP
 							 : MALLOC_REGION_MAPPED,
 					       0x555500000000, 0x555500000000 + BYTES};
+		struct malloc_regions regions = {.list = &region, .count = 1};
 		fake_heap_init(&heap, region.start, bytes, BYTES, 0);
 		for (int i = 0; i < 80; i++)
 			fake_heap_add(&heap, any_below(600));
@@ -228,8 +229,8 @@ static void damaged_chains_of_malloc_are_walked_to_an_end(void **state)
 			*fake_heap_word(&heap, region.start + any_below(BYTES / 8) * 8) =
 				any_below(2) ? word : (word & ~15UL) | any_below(4);
 		}
-		assert_null(malloc_region_walk(fake_source_source(fake), &region, buffer, see,
-					       &region, &result));
+		assert_null(malloc_region_walk(fake_source_source(fake), &regions, &region, buffer,
+					       see, &region, &result));
 		assert_true(!result.broken ||
 			    (result.broken_at >= region.start && result.broken_at <= region.end));
 	}

@@ -9,6 +9,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "targets/cpython/holders/dead_stacks.h"
+#include "targets/cpython/holders/libc_memory.h"
+#include "targets/cpython/holders/owned_memory.h"
 #include "targets/cpython/holders/words.h"
 #include "targets/cpython/memory.h"
 #include "targets/cpython/scan/pass.h"
@@ -20,11 +23,6 @@ enum {
 	ROOTS_PER_OBJECT_MAX = 16,
 	/** See HEAP_GENERATION_SHIFT. */
 	GENERATION_PERMANENT = 4,
-};
-
-struct range {
-	addr_t start;
-	addr_t end;
 };
 
 struct holders {
@@ -44,12 +42,9 @@ struct holders {
 	/** Weak references to each: words that own nothing. */
 	uint32_t *weak;
 	/** Where objects lie that are no part of a heap, sorted: their words are no variables. */
-	struct range *statics;
+	struct py_range *statics;
 	size_t static_count;
-	/** The unused ends of the threads' stacks of functions. */
-	struct range *dead;
-	size_t dead_count;
-	size_t dead_capacity;
+	struct py_dead dead;
 	struct heap_root *roots;
 	size_t root_count;
 	size_t root_capacity;
@@ -72,7 +67,7 @@ static void holders_deinit(struct holders *holders)
 	free(holders->explained);
 	free(holders->weak);
 	free(holders->statics);
-	free(holders->dead);
+	py_dead_deinit(&holders->dead);
 	py_words_destroy(holders->words);
 	py_memory_deinit(&holders->memory);
 	mem_window_destroy(holders->window);
@@ -138,7 +133,7 @@ static void holders_count_weak(struct holders *holders)
 
 static int holders_compare_ranges(const void *a, const void *b)
 {
-	const struct range *left = a, *right = b;
+	const struct py_range *left = a, *right = b;
 
 	return (left->start > right->start) - (left->start < right->start);
 }
@@ -156,7 +151,7 @@ static struct error *holders_find_statics(struct holders *holders)
 	for (uint32_t i = 0; i < heap->object_count; i++)
 		if (heap->flags[i] & HEAP_STATIC)
 			holders->statics[count++] =
-				(struct range){heap->at[i], heap->at[i] + heap->size_bytes[i]};
+				(struct py_range){heap->at[i], heap->at[i] + heap->size_bytes[i]};
 	qsort(holders->statics, count, sizeof(*holders->statics), holders_compare_ranges);
 	return NULL;
 }
@@ -237,48 +232,6 @@ static void holders_found(void *context, addr_t word_at, uint32_t number)
 	holders_add_root(holders, number, holders->kind, name);
 }
 
-static struct error *holders_find_dead(struct holders *holders)
-{
-	const struct py_layout *layout = holders->layout;
-	const struct py_interpreters *interpreters = &holders->memory.interpreters;
-	struct mem_window *window = holders->window;
-	struct error *error = NULL;
-
-	if (!layout->f.tstate_datastack_top.present)
-		return NULL;
-	for (size_t i = 0; i < interpreters->count; i++) {
-		addr_t at = mem_window_word(
-			window, interpreters->at[i] + layout->f.interp_tstate_head.offset, 0);
-		for (int seen = 0; !error && at && seen < PY_THREADS_MAX; seen++) {
-			struct range dead = {
-				mem_window_word(window, at + layout->f.tstate_datastack_top.offset,
-						0),
-				mem_window_word(window,
-						at + layout->f.tstate_datastack_limit.offset, 0),
-			};
-			error = array_reserve(&holders->dead, &holders->dead_capacity,
-					      holders->dead_count + 1, sizeof(dead));
-			if (!error && dead.start < dead.end)
-				holders->dead[holders->dead_count++] = dead;
-			at = mem_window_word(window, at + layout->f.tstate_next.offset, 0);
-		}
-	}
-	return error;
-}
-
-// The first living byte from @a at on, and where the next dead ones begin.
-static addr_t holders_skip_dead(const struct holders *holders, addr_t at, addr_t *end)
-{
-	for (size_t i = 0; i < holders->dead_count; i++) {
-		const struct range *dead = &holders->dead[i];
-		if (at >= dead->start && at < dead->end)
-			at = dead->end;
-		else if (dead->start > at && dead->start < *end)
-			*end = dead->start;
-	}
-	return at;
-}
-
 // Counts the words of [@a start, @a end), as far as it can be read.
 static struct error *holders_count_range(struct holders *holders, addr_t start, addr_t end)
 {
@@ -287,7 +240,7 @@ static struct error *holders_count_range(struct holders *holders, addr_t start, 
 		next = (at | (PIECE_BYTES - 1)) + 1;
 		if (next > end)
 			next = end;
-		at = holders_skip_dead(holders, at, &next);
+		at = py_dead_skip(&holders->dead, at, &next);
 		if (at >= next) {
 			next = at;
 			continue;
@@ -336,7 +289,7 @@ static bool holders_is_stack(const struct holders *holders, const struct mapping
 
 // The first of the arenas and of malloc's heaps that ends behind @a at; false when there is none. Both
 // are in address order, and so is what is asked.
-static bool holders_next_known(struct holders *holders, addr_t at, struct range *ret)
+static bool holders_next_known(struct holders *holders, addr_t at, struct py_range *ret)
 {
 	const struct py_arenas *arenas = &holders->memory.arenas;
 	const struct malloc_regions *regions = &holders->memory.regions;
@@ -347,15 +300,15 @@ static bool holders_next_known(struct holders *holders, addr_t at, struct range 
 	       (regions->list[holders->next_region].kind != MALLOC_REGION_HEAP ||
 		regions->list[holders->next_region].end <= at))
 		holders->next_region++;
-	*ret = (struct range){~(addr_t)0, ~(addr_t)0};
+	*ret = (struct py_range){~(addr_t)0, ~(addr_t)0};
 	if (holders->next_arena < arenas->count) {
 		const struct py_arena *arena = &arenas->list[holders->next_arena];
-		*ret = (struct range){arena->address, arena->end};
+		*ret = (struct py_range){arena->address, arena->end};
 	}
 	if (holders->next_region < regions->count &&
 	    regions->list[holders->next_region].start < ret->start) {
 		const struct malloc_region *region = &regions->list[holders->next_region];
-		*ret = (struct range){region->start, region->end};
+		*ret = (struct py_range){region->start, region->end};
 	}
 	return ret->start != ~(addr_t)0;
 }
@@ -367,7 +320,7 @@ static struct error *holders_count_mapping(struct holders *holders, const struct
 	struct error *error = NULL;
 
 	for (addr_t at = mapping->start; !error && at < mapping->end;) {
-		struct range known;
+		struct py_range known;
 		bool is_last =
 			!holders_next_known(holders, at, &known) || known.start >= mapping->end;
 		addr_t end = is_last ? mapping->end : known.start;
@@ -405,6 +358,20 @@ static void holders_keep_heaps(struct malloc_regions *regions)
 	regions->count = kept;
 }
 
+static struct error *holders_take_back(struct holders *holders, const struct py_pass *pass)
+{
+	struct py_scan *scan;
+	struct error *error = py_pass_create_scan(pass, PY_SCAN_COUNT_WORDS, &scan);
+
+	if (error)
+		return error;
+	py_unused_kept(scan, &holders->memory.interpreters);
+	py_unused_of_libc(scan, holders->modules);
+	error = py_scan_finish(scan);
+	py_scan_destroy(scan);
+	return error;
+}
+
 static struct error *holders_count_blocks(struct holders *holders, unsigned thread_count)
 {
 	struct target_verdict verdict = {.consistent = true};
@@ -425,9 +392,11 @@ static struct error *holders_count_blocks(struct holders *holders, unsigned thre
 
 	if (error)
 		return error;
-	holders_keep_heaps(&holders->memory.regions);
 	pthread_mutex_init(&pass.lock, NULL);
-	error = py_pass_run(&pass);
+	error = holders_take_back(holders, &pass);
+	holders_keep_heaps(&holders->memory.regions);
+	if (!error)
+		error = py_pass_run(&pass);
 	pthread_mutex_destroy(&pass.lock);
 	py_types_destroy(pass.types);
 	return error;
@@ -518,7 +487,7 @@ struct error *py_holders_annotate(const struct py_layout *layout, struct module_
 	if (error)
 		return error;
 	holders_count_weak(&holders);
-	error = holders_find_dead(&holders);
+	error = py_dead_find(layout, holders.window, moment, &holders.memory, &holders.dead);
 	if (!error)
 		error = holders_count_variables(&holders);
 	if (!error)

@@ -7,8 +7,9 @@
  * found, every word of the process's memory that is their address: variables, stacks, registers,
  * memory that is no object. A counted reference for which there is no word at all is leaked.
  *
- * Memory that is free (pymalloc's and malloc's free blocks, stacks below their pointer) is not looked
- * at; what a buffer or a stack frame still has from earlier may hide a leak. Who keeps an object by
+ * Memory that is free (pymalloc's and malloc's free blocks, stacks below their pointer, dead_stacks.h) is
+ * not looked at, nor what of memory in use holds nothing (owned_memory.h, libc_memory.h); what else a buffer or
+ * a stack frame still has from earlier may hide a leak. Who keeps an object by
  * anything but its plain, aligned address is not seen.
  */
 

@@ -129,6 +129,26 @@ static bool types_is_deque(const struct py_types *types, struct mem_window *wind
 	return false;
 }
 
+/*
+ * The locks of `threading`, in C: the names change from "thread.lock" to "_thread.lock", the struct is one.
+ * A class statement's C name has no dot, and nobody can derive from these.
+ */
+static uint32_t types_lock_offset(const struct py_types *types, struct mem_window *window,
+				  addr_t c_name_at, uint64_t basicsize)
+{
+	const struct py_layout *layout = types->layout;
+	char name[32] = "";
+	uint32_t offset = 0;
+
+	if (!py_c_string_read(window, c_name_at, name, sizeof(name)))
+		return 0;
+	if (strcmp(name, "thread.lock") == 0 || strcmp(name, "_thread.lock") == 0)
+		offset = layout->f.lock_handle.offset;
+	else if (strcmp(name, "_thread.RLock") == 0)
+		offset = layout->f.rlock_handle.offset;
+	return offset + sizeof(addr_t) <= basicsize ? offset : 0;
+}
+
 static enum py_shape types_shape(const struct py_types *types, struct mem_window *window, addr_t at,
 				 uint64_t flags)
 {
@@ -317,6 +337,7 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 	seen.id = type->id;
 	*type = seen;
 	type->is_gc = flags & PY_TYPE_GC;
+	type->lock_offset = types_lock_offset(types, window, c_name_at, basicsize);
 	type->presize = (type->is_gc ? layout->size.gc_head : 0) +
 			(flags & layout->preheader_flags ? 2 * sizeof(addr_t) : 0);
 	type->is_fixed = type->shape == PY_SHAPE_PLAIN && itemsize == 0;

@@ -48,6 +48,8 @@ struct py_type {
 	bool is_gc;
 	/** The size does not depend on the object. */
 	bool is_fixed;
+	/** Where an object has the address of its lock of the C library, which owns no objects; 0: none. */
+	uint32_t lock_offset;
 	uint64_t flags;
 	char *name;
 };

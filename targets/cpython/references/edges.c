@@ -228,13 +228,30 @@ static void edges_owned_member(struct py_edges *edges, const struct py_owned *ow
 	}
 }
 
+// From 3.11 on a frame object has room for the frame, which is elsewhere until the function has returned:
+// the offset of the room as long as nothing was written to it.
+static uint32_t edges_unwritten(struct py_edges *edges, const struct py_plan *plan, addr_t at)
+{
+	const struct py_layout *layout = edges->layout;
+
+	if (plan->type->at != layout->var.frame_type || !layout->f.frame_iframe.present ||
+	    !layout->f.frame_data.present ||
+	    edges_word(edges, at + layout->f.frame_iframe.offset) ==
+		    at + layout->f.frame_data.offset)
+		return UINT32_MAX;
+	return layout->f.frame_data.offset;
+}
+
 static void edges_owned(struct py_edges *edges, const struct py_plan *plan, addr_t at)
 {
 	size_t gc_count = edges->count;
+	uint32_t unwritten = plan->owned_count ? edges_unwritten(edges, plan, at) : UINT32_MAX;
 
 	for (size_t i = 0; i < plan->owned_count; i++) {
 		const struct py_owned *owned = &plan->owned[i];
 		unsigned char guard = 1;
+		if (owned->offset >= unwritten)
+			continue;
 		if (owned->guard_offset &&
 		    !mem_window_read(edges->window, at + owned->guard_offset, &guard, 1))
 			continue;

@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "targets/cpython/holders/owned_memory.h"
+
 /** A block is a kilobyte: 16 GiB of numbers. A chain that is longer has a loop. */
 static const uint64_t BLOCKS_MAX = 1 << 24;
 
@@ -34,6 +36,12 @@ static void int_blocks_scan_chain(struct py_scan *scan, const struct block_chain
 			return;
 		}
 		addr_t next = py_get(block, chain->next);
+		// What a number is may look like an address: id() tells those.
+		if (scan->mode == PY_SCAN_COUNT_WORDS) {
+			py_unused_block(scan, at);
+			at = next;
+			continue;
+		}
 		for (uint32_t offset = chain->objects.offset;
 		     offset + chain->object_bytes <= chain->objects.offset + chain->objects.size;
 		     offset += chain->object_bytes) {

@@ -132,8 +132,9 @@ static void pass_region(struct worker *worker, const struct job *job)
 {
 	const struct malloc_region *region = &worker->pass->regions->list[job->region];
 	struct malloc_walk_result result;
-	struct error *error = malloc_region_walk(worker->pass->source, region, worker->buffer,
-						 pass_visit_block, worker->scan, &result);
+	struct error *error =
+		malloc_region_walk(worker->pass->source, worker->pass->regions, region,
+				   worker->buffer, pass_visit_block, worker->scan, &result);
 
 	if (error) {
 		if (worker->scan->error)
@@ -242,6 +243,8 @@ struct error *py_pass_create_scan(const struct py_pass *pass, enum py_scan_mode 
 	scan->marks_again = mode == PY_SCAN_MARK && pass->marks_again;
 	scan->maps = pass->maps;
 	scan->lowest_address = pass->lowest_address;
+	scan->arenas = pass->arenas;
+	scan->regions = pass->regions;
 	scan->collecting = pass->collecting;
 	scan->frozen = pass->frozen;
 	scan->words = pass->words;

@@ -7,14 +7,10 @@
 
 #include "base/cleanup.h"
 #include "targets/cpython/objects/size.h"
+#include "targets/cpython/scan/blocks.h"
 
-/*
- * Objects/obmalloc.c, debug hooks: before the block its length (big-endian) and a word of one letter
- * for the kind of memory and seven forbidden bytes, 0xFB up to 3.7 and 0xFD since.
- */
-enum { DEBUG_HEADER_BYTES = 16, DEBUG_KIND_OBJECT = 'o', DEBUG_KIND_RAW = 'r' };
-static const uint64_t DEBUG_FORBIDDEN_FD = 0xfdfdfdfdfdfdfdU;
-static const uint64_t DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
+/** Kinds of memory that debug hooks tell apart (Objects/obmalloc.c), of those in which objects are. */
+enum { DEBUG_KIND_OBJECT = 'o', DEBUG_KIND_RAW = 'r' };
 
 static const uint64_t REFCOUNT_MAX = 1ULL << 32;
 
@@ -279,22 +275,21 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
 {
 	bool counts = scan->mode == PY_SCAN_COUNT_WORDS;
 
-	if (scan->error || (data_bytes < DEBUG_HEADER_BYTES && !counts))
+	if (scan->error || (data_bytes < PY_DEBUG_HEADER_BYTES && !counts))
 		return;
 	// What is too large for a pool comes from malloc under hooks of its own: two headers then.
-	for (int depth = 0; depth < 2 && data_bytes >= DEBUG_HEADER_BYTES; depth++) {
-		uint64_t second = scan_word(data + 8);
-		if (second >> 8 != DEBUG_FORBIDDEN_FD && second >> 8 != DEBUG_FORBIDDEN_FB)
+	for (int depth = 0; depth < 2 && data_bytes >= PY_DEBUG_HEADER_BYTES; depth++) {
+		uint64_t length;
+		unsigned char kind;
+		if (!py_debug_header(data, &length, &kind))
 			break;
-		uint64_t length = __builtin_bswap64(scan_word(data));
-		unsigned char kind = (unsigned char)second;
 		bool is_object = kind == DEBUG_KIND_OBJECT || kind == DEBUG_KIND_RAW;
-		if ((!is_object && !counts) || bytes < DEBUG_HEADER_BYTES ||
-		    length > bytes - DEBUG_HEADER_BYTES)
+		if ((!is_object && !counts) || bytes < PY_DEBUG_HEADER_BYTES ||
+		    length > bytes - PY_DEBUG_HEADER_BYTES)
 			return;
-		data += DEBUG_HEADER_BYTES;
-		data_bytes -= DEBUG_HEADER_BYTES;
-		at += DEBUG_HEADER_BYTES;
+		data += PY_DEBUG_HEADER_BYTES;
+		data_bytes -= PY_DEBUG_HEADER_BYTES;
+		at += PY_DEBUG_HEADER_BYTES;
 		bytes = length;
 		looks_freed = false;
 	}

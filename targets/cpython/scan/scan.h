@@ -19,6 +19,7 @@
 
 #include "base/addr_map.h"
 #include "heap/sink.h"
+#include "mem/malloc_heap.h"
 #include "mem/maps.h"
 #include "mem/window.h"
 #include "targets/cpython/holders/words.h"
@@ -26,6 +27,7 @@
 #include "targets/cpython/objects/types.h"
 #include "targets/cpython/references/edges.h"
 #include "targets/cpython/scan/marks.h"
+#include "targets/cpython/scan/pymalloc.h"
 
 /** Low bits of the collector's links that are flags (Include/internal/pycore_gc.h). */
 static const addr_t PY_LINK_FLAGS = 3;
@@ -64,6 +66,9 @@ struct py_scan {
 	/** While counting words. */
 	struct py_words *words;
 	const struct heap *words_heap;
+	/** Where blocks are, to tell the end of one; may be NULL. */
+	const struct py_arenas *arenas;
+	const struct malloc_regions *regions;
 	/** The mappings of this moment. */
 	const struct maps *maps;
 	/** Nothing is mapped below: a smaller number is no address. */
@@ -104,6 +109,18 @@ void py_scan_block(struct py_scan *scan, const unsigned char *data, size_t data_
  *  may be NULL with @a data_bytes 0; then the bytes are read. */
 void py_scan_count_words(struct py_scan *scan, const unsigned char *data, size_t data_bytes,
 			 addr_t at, size_t bytes);
+
+/** Which words of a block count. */
+enum py_scan_words {
+	/** There is no object in it. */
+	PY_SCAN_WORDS_ALL,
+	/** It looks given back: an object with a count of 0, or a block in a cache of malloc's. */
+	PY_SCAN_WORDS_NONE,
+	PY_SCAN_WORDS_OF_OBJECT,
+};
+
+/** What py_scan_block() counts of the block in use [@a at, @a end), of which only the beginning is read. */
+enum py_scan_words py_scan_words_of(struct py_scan *scan, addr_t at, addr_t end);
 
 /** An object known to be one, without anything before it (Python 2's int and float). */
 void py_scan_plain_object(struct py_scan *scan, const struct py_type *type,
