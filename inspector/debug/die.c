@@ -9,6 +9,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "debug/range_lists.h"
 
 _Static_assert((int)DIE_TAG_STRUCTURE == DW_TAG_structure_type, "one numbering");
 _Static_assert((int)DIE_TAG_ATOMIC == DW_TAG_atomic_type, "one numbering");
@@ -176,7 +177,13 @@ struct error *die_file_open(const char *path, struct die_file **ret)
 		error = error_create_os(errno, "cannot open %s", path);
 	else if (!file->path)
 		error = error_no_memory();
-	else if (debug_open(file->fd, &file->debug, &libdwarf_error) != DW_DLV_OK)
+	else
+		error = range_lists_check(file->fd, path);
+	if (error) {
+		die_file_close(file);
+		return error;
+	}
+	if (debug_open(file->fd, &file->debug, &libdwarf_error) != DW_DLV_OK)
 		error = libdwarf_failed(file, &libdwarf_error);
 	else
 		error = units_read(file);
