@@ -87,7 +87,7 @@ static uint64_t groups_left(const char *root, const struct group_files *files, c
 	}
 }
 
-uint64_t memory_left_bytes(const char *root)
+static uint64_t left_bytes(const char *process, const char *root)
 {
 	uint64_t least = UINT64_MAX, kib;
 	char path[PATH_MAX], line[PATH_MAX];
@@ -95,7 +95,7 @@ uint64_t memory_left_bytes(const char *root)
 	snprintf(path, sizeof(path), "%s/proc/meminfo", root);
 	if (number_in_file(path, "MemAvailable", &kib))
 		least = kib * 1024;
-	snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
+	snprintf(path, sizeof(path), "%s/proc/%s/cgroup", root, process);
 	_cleanup_file_ FILE *file = fopen(path, "re");
 	// "NUMBER:CONTROLLERS:PATH", the controllers of version 2 being none.
 	while (file && fgets(line, sizeof(line), file)) {
@@ -113,4 +113,17 @@ uint64_t memory_left_bytes(const char *root)
 		}
 	}
 	return least;
+}
+
+uint64_t memory_left_bytes(const char *root)
+{
+	return left_bytes("self", root);
+}
+
+uint64_t memory_left_bytes_of(pid_t pid, const char *root)
+{
+	char process[16];
+
+	snprintf(process, sizeof(process), "%d", (int)pid);
+	return left_bytes(process, root);
 }

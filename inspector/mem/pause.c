@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "mem/pause_tracer.h"
 #include "mem/tracees.h"
 
 /** How long to try again while threads are in uninterruptible sleep, and how long between. */
@@ -26,11 +27,14 @@ struct pause {
 	pid_t tracer_tid;
 	struct tracees tracees;
 	/** What the tracer is to do next, NULL: to end. Handed over by `asked`, done at `answered`. */
-	void (*work)(struct pause *pause);
+	void (*work)(struct pause *pause, void *context);
+	void *context;
 	sem_t asked;
 	sem_t answered;
 	/** Of tracees_stop(). */
 	struct error *error;
+	/** When all threads were let go; 0 before. */
+	uint64_t end_ns;
 	/** One for each tracee, filled by the first pause_threads(). */
 	struct pause_thread *threads;
 	bool threads_filled;
@@ -72,16 +76,18 @@ static void *tracer_run(void *arg)
 		semaphore_await(&pause->asked);
 		if (!pause->work)
 			break;
-		pause->work(pause);
+		pause->work(pause, pause->context);
 		sem_post(&pause->answered);
 	}
 	tracees_release(&pause->tracees);
 	return NULL;
 }
 
-static void tracer_ask(struct pause *pause, void (*work)(struct pause *pause))
+static void tracer_ask(struct pause *pause, void (*work)(struct pause *pause, void *context),
+		       void *context)
 {
 	pause->work = work;
+	pause->context = context;
 	sem_post(&pause->asked);
 	if (work)
 		semaphore_await(&pause->answered);
@@ -105,7 +111,7 @@ static int tracer_start(struct pause *pause)
 // kernel/exit.c).
 static void tracer_end(struct pause *pause)
 {
-	tracer_ask(pause, NULL);
+	tracer_ask(pause, NULL, NULL);
 	pthread_join(pause->tracer, NULL);
 	while (tgkill(getpid(), pause->tracer_tid, 0) == 0)
 		sched_yield();
@@ -183,9 +189,46 @@ uint64_t pause_end(struct pause **pause)
 		return 0;
 	uint64_t begin = ending->tracees.begin_ns;
 	tracer_end(ending);
-	uint64_t end = clock_now_ns();
+	uint64_t end = ending->end_ns ? ending->end_ns : clock_now_ns();
 	pause_free(ending);
 	return end - begin;
+}
+
+static void let_go(struct pause *pause, void *context)
+{
+	tracees_detach(&pause->tracees);
+	pause->end_ns = clock_now_ns();
+	pause->tracees.count = 0;
+}
+
+uint64_t pause_let_go(struct pause *pause)
+{
+	if (!pause->end_ns)
+		tracer_ask(pause, let_go, NULL);
+	return pause->end_ns - pause->tracees.begin_ns;
+}
+
+struct tracer_job {
+	struct error *(*work)(const struct tracees *tracees, void *context);
+	void *context;
+	struct error *error;
+};
+
+static void do_job(struct pause *pause, void *context)
+{
+	struct tracer_job *job = context;
+
+	job->error = job->work(&pause->tracees, job->context);
+}
+
+struct error *pause_trace(struct pause *pause,
+			  struct error *(*work)(const struct tracees *tracees, void *context),
+			  void *context)
+{
+	struct tracer_job job = {.work = work, .context = context};
+
+	tracer_ask(pause, do_job, &job);
+	return job.error;
 }
 
 void pause_cleanup(struct pause **pause)
@@ -195,7 +238,7 @@ void pause_cleanup(struct pause **pause)
 
 static_assert((int)TRACEE_REGISTERS_MAX == (int)PAUSE_REGISTERS_MAX, "one is copied to the other");
 
-static void read_threads(struct pause *pause)
+static void read_threads(struct pause *pause, void *context)
 {
 	for (size_t i = 0; i < pause->tracees.count; i++) {
 		const struct tracee *tracee = &pause->tracees.list[i];
@@ -211,7 +254,7 @@ static void read_threads(struct pause *pause)
 const struct pause_thread *pause_threads(struct pause *pause, size_t *ret_count)
 {
 	if (!pause->threads_filled)
-		tracer_ask(pause, read_threads);
+		tracer_ask(pause, read_threads, NULL);
 	pause->threads_filled = true;
 	*ret_count = pause->tracees.count;
 	return pause->threads;

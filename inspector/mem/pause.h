@@ -55,6 +55,10 @@ uint64_t pause_end(struct pause **pause);
 #define _cleanup_pause_ CLEANUP(pause_cleanup)
 void pause_cleanup(struct pause **pause);
 
+/** Resumes all threads as pause_end() does, which is still to be called, and answers the same; what its
+ *  tracer has got meanwhile (mem/pause_tracer.h) is held until then. */
+uint64_t pause_let_go(struct pause *pause);
+
 /** The stopped threads; lives until pause_end(). The first call asks the kernel about each of them
  *  (some microseconds per thread). */
 const struct pause_thread *pause_threads(struct pause *pause, size_t *ret_count);

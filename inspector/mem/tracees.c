@@ -180,6 +180,7 @@ static struct error *tracee_collect(struct tracees *tracees, struct tracee *trac
 					    tracees->pid);
 		tracee->state = TRACEE_STOPPED;
 		tracee->in_signal = kind != PTRACE_EVENT_STOP;
+		tracee->signal = tracee->in_signal ? event.si_status & 0x7f : 0;
 		// A signal stops a thread that is seized without being asked.
 		if (tracee->in_signal)
 			tracees->begin_ns = tracees->seize_ns;
@@ -426,6 +427,14 @@ void tracees_release(const struct tracees *tracees)
 	for (size_t i = RELEASED_TOGETHER; i < tracees->count; i++)
 		if (tracees->list[i].state == TRACEE_STOPPED && !tracees->list[i].in_signal)
 			ptrace(PTRACE_DETACH, tracees->list[i].tid, NULL, NULL);
+}
+
+void tracees_detach(const struct tracees *tracees)
+{
+	// The signal that was about to be taken is taken then. One that has ended meanwhile needs nothing.
+	for (size_t i = 0; i < tracees->count; i++)
+		ptrace(PTRACE_DETACH, tracees->list[i].tid, NULL,
+		       (void *)(uintptr_t)tracees->list[i].signal);
 }
 
 // Fewer bytes than asked for: a thread that runs in another mode (32 bits).

@@ -33,8 +33,9 @@ enum tracee_state {
 struct tracee {
 	pid_t tid;
 	enum tracee_state state;
-	/** It stopped when it was about to take a signal. */
+	/** It stopped when it was about to take a signal: this one. */
 	bool in_signal;
+	int signal;
 };
 
 struct tracees {
@@ -72,6 +73,12 @@ void tracees_reap(pid_t pid);
  * the rest. (It could do all, and faster, but holds a lock of the whole system meanwhile.)
  */
 void tracees_release(const struct tracees *tracees);
+
+/**
+ * Lets all threads go, while the calling thread remains a tracer (of a clone). Unlike the end of the
+ * tracer it takes a call for each, and there must be nothing but stopped threads.
+ */
+void tracees_detach(const struct tracees *tracees);
 
 /** The thread pointer of a stopped thread; 0 when the kernel does not tell. */
 addr_t tracee_thread_pointer(const struct tracee *tracee);

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "mem/clone_collect.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "mem/inject.h"
+#include "mem/live.h"
+#include "mem/maps.h"
+#include "mem/process.h"
+#include "mem/source.h"
+
+static const uint64_t stop_patience_ns = 1000000000U;
+static const uint64_t spin_ns = 500000U;
+static const uint64_t nap_ns = 100000U;
+static const uint64_t try_every_ns = 2000000U;
+
+// Seizes and stops one thread; false when it ends, does not stop or is about to take a signal.
+static bool thread_stop(pid_t tid)
+{
+	uint64_t start = clock_now_ns();
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0)
+		return false;
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		return false;
+	for (;;) {
+		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+		if (got == tid && WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP)
+			return true;
+		if (got == tid && WIFSTOPPED(status)) {
+			// A signal came first: it is taken, and another thread may do.
+			ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)WSTOPSIG(status));
+			return false;
+		}
+		if (got == tid || (got < 0 && errno != EINTR))
+			return false;
+		uint64_t waited = clock_now_ns() - start;
+		if (waited > stop_patience_ns)
+			return false;
+		if (waited < spin_ns)
+			sched_yield();
+		else
+			clock_sleep_ns(nap_ns);
+	}
+}
+
+static struct error *thread_collect(pid_t pid, pid_t tid, const struct maps *maps,
+				    const struct inject_code *code, pid_t child, bool *ret_asked)
+{
+	struct injection *injection = NULL;
+	bool collected;
+	struct error *error = injection_begin(pid, tid, maps, code, &injection);
+
+	*ret_asked = injection;
+	if (!injection)
+		return error;
+	error = injection_collect(injection, child, &collected);
+	struct error *failure = injection_end(injection);
+	if (error)
+		error_destroy(failure);
+	return error ? error : failure;
+}
+
+static struct error *process_collect(pid_t pid, const struct inject_code *code, pid_t child)
+{
+	_cleanup_maps_ struct maps maps = {0};
+	_cleanup_free_ pid_t *tids = NULL;
+	struct mem_source *live;
+	size_t count = 0;
+	bool asked = false;
+	struct error *error = process_threads(pid, &tids, &count);
+
+	if (!error)
+		error = mem_live_create(pid, &live);
+	if (error)
+		return error;
+	error = mem_source_maps(live, &maps);
+	mem_source_destroy(live);
+	for (size_t i = 0; !error && !asked && i < count; i++) {
+		if (!thread_stop(tids[i]))
+			continue;
+		error = thread_collect(pid, tids[i], &maps, code, child, &asked);
+		ptrace(PTRACE_DETACH, tids[i], NULL, NULL);
+	}
+	return error;
+}
+
+struct error *clone_collect(pid_t pid, const struct inject_code *code, pid_t child,
+			    uint64_t patience_ns)
+{
+	uint64_t start = clock_now_ns();
+
+	for (;;) {
+		struct error *error = process_collect(pid, code, child);
+		if (error && error->code == ERROR_GONE) {
+			error_destroy(error);
+			return NULL;
+		}
+		// Nobody has it any more, not even as a zombie.
+		if (kill(child, 0) < 0 && errno == ESRCH) {
+			error_destroy(error);
+			return NULL;
+		}
+		if (clock_now_ns() - start > patience_ns)
+			return error ? error
+				     : error_create(ERROR_FAILED,
+						    "process %d could not be made to collect its "
+						    "clone %d",
+						    pid, child);
+		error_destroy(error);
+		clock_sleep_ns(try_every_ns);
+	}
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef MEM_INJECT_H
+#define MEM_INJECT_H
+
+/*
+ * One system call made by a stopped thread of another process, after which the thread is as it was.
+ *
+ * Were we killed at any instant, the kernel lets the thread run with whatever registers it has then. So
+ * the registers for the call come with a way back that needs nobody: below the thread's stack lie
+ * frames as a signal handler has them, and the call is made at a `syscall; ret` of the program's own
+ * code whose `ret` leads to the C library's rt_sigreturn. The last frame has everything that the thread
+ * had. No code is written, and of memory only what lies below the stack pointer and the 128 bytes that a
+ * leaf function may use beyond it (System V ABI), which gets its old bytes back.
+ *
+ * For clone() the way back first waits for the child, so that none is left, and the child has a frame of
+ * its own that makes it end at once.
+ *
+ * What the way back cannot do is to start again a system call that the kernel restarts with
+ * restart_syscall() (poll and futex with a time limit, nanosleep): rt_sigreturn makes it end with EINTR.
+ * inject_restores_all() tells such a thread. When we put the registers back ourselves, as we do unless
+ * we are killed, the kernel restarts it.
+ *
+ * x86-64 only; elsewhere inject_is_supported() is false. All of it is called by the thread that traces.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "mem/source.h"
+
+struct maps;
+
+/** Where the program's own code has what is needed. */
+struct inject_code {
+	/** `syscall; ret`. */
+	addr_t syscall_at;
+	/** The system call rt_sigreturn. */
+	addr_t sigreturn_at;
+};
+
+bool inject_is_supported(void);
+
+/** Looks for both in the executable mappings of @a maps; false in *@a ret_found when one is missing. */
+MUST_USE struct error *inject_find_code(struct mem_source *source, const struct maps *maps,
+					struct inject_code *ret, bool *ret_found);
+
+struct injection;
+
+/**
+ * Prepares thread @a tid of process @a pid, which is stopped by ptrace and not about to take a signal:
+ * saves its registers and writes the frames below its stack. *@a ret is NULL when this thread cannot be
+ * used (no room below its stack, a mode of the processor that is not known); another may do.
+ */
+MUST_USE struct error *injection_begin(pid_t pid, pid_t tid, const struct maps *maps,
+				       const struct inject_code *code, struct injection **ret);
+
+/** Whether the way back is as good as ours: see above. */
+bool injection_restores_all(const struct injection *injection);
+
+/**
+ * Has the thread fork its process: the child, *@a ret_child, is traced by the caller, stopped before its
+ * first instruction, and is killed when the tracer ends. *@a ret_child is 0 and *@a ret_errno says why
+ * when the kernel would not.
+ * @a made is called as soon as the child's id is known, before anything else is done.
+ */
+MUST_USE struct error *injection_clone(struct injection *injection,
+				       void (*made)(void *context, pid_t child), void *context,
+				       pid_t *ret_child, int *ret_errno);
+
+/** Has the thread collect the ended child @a child of its process; *@a ret_collected whether there was
+ *  one to collect. */
+MUST_USE struct error *injection_collect(struct injection *injection, pid_t child,
+					 bool *ret_collected);
+
+/**
+ * Puts back registers, signal mask and memory; the thread is stopped as it was. Takes NULL. ERROR_GONE
+ * when the process has ended meanwhile. Frees @a injection in any case.
+ */
+MUST_USE struct error *injection_end(struct injection *injection);
+
+#endif
