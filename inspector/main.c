@@ -84,6 +84,11 @@ static void main_forget(struct inspected *inspected)
 	own->graph = NULL;
 }
 
+static void main_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
+{
+	session_use_snapshot(((struct main_inspected *)inspected)->session, snapshot);
+}
+
 static void main_head(const struct inspected *inspected, const char *verb,
 		      const struct session_look *look, const struct census *census,
 		      struct report_head *ret)
@@ -99,6 +104,7 @@ static const struct inspected_ops main_inspected_ops = {
 	.annotate = main_annotate,
 	.collect = main_collect,
 	.forget = main_forget,
+	.use_snapshot = main_use_snapshot,
 	.head = main_head,
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "debug/module.h"
+#include "mem/clone.h"
 #include "mem/live.h"
 #include "mem/pause.h"
 #include "mem/process.h"
@@ -17,6 +18,7 @@ void session_close(struct session *session)
 {
 	if (!session)
 		return;
+	mem_cloner_destroy(session->cloner);
 	target_close(session->target);
 	module_list_destroy(session->process.modules);
 	mem_source_destroy(session->process.source);
@@ -108,17 +110,17 @@ static struct error *session_stop_and_walk(struct session *session, struct sessi
 					   struct target_verdict *verdict)
 {
 	struct heap_sink *sink = ((struct session_census_stop *)stop)->sink;
-	_cleanup_pause_ struct pause *pause = NULL;
-	struct error *error;
+	struct session_held held;
+	struct target_moment moment = {0};
 
 	heap_sink_reset(sink);
-	error = pause_begin(session->pid, &pause);
-	if (error)
-		return error;
-	struct target_moment moment = {.source = session->process.source};
-	error = session->target->ops->walk(session->target, &moment, sink, session->options.threads,
-					   effort, verdict);
-	session_look_add(look, pause_end(&pause));
+	struct error *error = session_hold(session, look, &held);
+	if (!error)
+		error = session_freeze(session, &held, look, &moment.source);
+	if (!error)
+		error = session->target->ops->walk(session->target, &moment, sink,
+						   session->options.threads, effort, verdict);
+	session_let_go(&held, look);
 	return error;
 }
 

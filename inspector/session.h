@@ -31,6 +31,9 @@ MUST_USE struct error *session_open(pid_t pid, const struct session_options *opt
 /** Takes NULL. */
 void session_close(struct session *session);
 
+/** What session_census() and session_graph() read from now on; a copy to begin with. */
+void session_use_snapshot(struct session *session, enum inspected_snapshot snapshot);
+
 pid_t session_pid(const struct session *session);
 
 /** Fills the head of a report: process, runtime, and, unless NULL, how @a look went and what @a census

@@ -150,27 +150,40 @@ static struct error *graph_save_stacks(struct session_graph *graph, struct pause
 	return NULL;
 }
 
+static struct error *graph_fill(struct session_graph *graph, struct mem_source *source)
+{
+	struct session *session = graph->session;
+	uint64_t begin_ns = clock_now_ns();
+	struct error *error =
+		source == session->process.source
+			? mem_mirror_fill(graph->mirror, session->options.threads)
+			: mem_mirror_fill_from(graph->mirror, source, session->options.threads);
+
+	graph->cost.copy_ns += clock_now_ns() - begin_ns;
+	return error;
+}
+
 // Whether the copy was made: not while the runtime shows that it is at work on its heap, unless there
 // will be no better moment.
 static struct error *graph_copy(struct session_graph *graph, enum target_effort effort,
 				struct session_look *look, bool *ret_copied)
 {
 	struct session *session = graph->session;
-	_cleanup_pause_ struct pause *pause = NULL;
-	struct error *error = pause_begin(session->pid, &pause);
+	struct mem_source *source = NULL;
+	struct session_held held;
+	struct error *error = session_hold(session, look, &held);
 
-	if (error)
-		return error;
-	*ret_copied =
-		effort == TARGET_EFFORT_LAST || session->target->ops->is_calm(session->target);
+	*ret_copied = !error && (effort == TARGET_EFFORT_LAST ||
+				 session->target->ops->is_calm(session->target));
 	if (*ret_copied) {
 		graph->taken_ns = clock_now_ns();
-		error = mem_mirror_fill(graph->mirror, session->options.threads);
-		graph->cost.copy_ns += clock_now_ns() - graph->taken_ns;
+		error = graph_save_stacks(graph, held.pause);
 		if (!error)
-			error = graph_save_stacks(graph, pause);
+			error = session_freeze(session, &held, look, &source);
+		if (!error)
+			error = graph_fill(graph, source);
 	}
-	session_look_add(look, pause_end(&pause));
+	session_let_go(&held, look);
 	return error;
 }
 

@@ -15,7 +15,31 @@ struct session {
 	struct maps maps;
 	struct target_process process;
 	struct target *target;
+	enum inspected_snapshot snapshot;
+	/** Made when the first clone is wanted; NULL before and where there can be none. */
+	struct mem_cloner *cloner;
 };
+
+/** A process that stands still, and from session_freeze() on perhaps a clone of it instead. */
+struct session_held {
+	struct pause *pause;
+	/** NULL while it is the process itself that stands still. */
+	struct mem_clone *clone;
+};
+
+/** Stops the process. The caller ends with session_let_go(), on failure too. */
+MUST_USE struct error *session_hold(struct session *session, struct session_look *look,
+				    struct session_held *ret);
+
+/**
+ * Has the process go on and a clone stand still in its place, where that is wanted and can be had; @a look
+ * is told which. *@a ret is what is to be read until session_let_go().
+ */
+MUST_USE struct error *session_freeze(struct session *session, struct session_held *held,
+				      struct session_look *look, struct mem_source **ret);
+
+/** Ends the clone or has the process go on, and tells @a look how long it stood still. Once. */
+void session_let_go(struct session_held *held, struct session_look *look);
 
 struct session_stop {
 	/**

@@ -25,6 +25,8 @@
 #define __WALL 0x40000000
 #endif
 
+enum { EARLIER_STOPS_MAX = 4 };
+
 static const uint64_t event_patience_ns = 2000000000U;
 static const uint64_t spin_ns = 2000000U;
 static const uint64_t nap_ns = 50000U;
@@ -262,13 +264,16 @@ static struct error *injection_call(struct injection *injection, const struct in
 	error = inject_state_call(injection->tid, &injection->state, &injection->code, call);
 	if (!error)
 		error = injection_mask(injection);
-	if (!error)
+	// What was asked of it before, an interruption in a process that is stopped anyway, may come first.
+	for (int i = 0; !error && i < EARLIER_STOPS_MAX; i++) {
 		error = injection_run_on(injection, ret_status);
-	if (!error && WSTOPSIG(*ret_status) != (SIGTRAP | 0x80))
-		error = error_create(ERROR_FAILED,
-				     "thread %d of process %d stopped for another reason (%#x)",
-				     injection->tid, injection->pid, (unsigned)*ret_status);
-	return error ? error : injection_run_on(injection, ret_status);
+		if (!error && WSTOPSIG(*ret_status) == (SIGTRAP | 0x80))
+			return injection_run_on(injection, ret_status);
+	}
+	return error ? error
+		     : error_create(ERROR_FAILED,
+				    "thread %d of process %d stopped for another reason (%#x)",
+				    injection->tid, injection->pid, (unsigned)*ret_status);
 }
 
 // From inside the kernel to its border, where registers that are put back count: there the kernel also

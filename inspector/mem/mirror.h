@@ -41,6 +41,11 @@ MUST_USE struct error *mem_mirror_create(struct mem_source *live, struct mem_sou
  */
 MUST_USE struct error *mem_mirror_fill(struct mem_source *mirror, unsigned thread_count);
 
+/** The same from @a source, which is a clone of the process (mem/clone.h): it runs meanwhile. @a source
+ *  is not needed afterwards. */
+MUST_USE struct error *mem_mirror_fill_from(struct mem_source *mirror, struct mem_source *source,
+					    unsigned thread_count);
+
 /** Bytes copied by the last fill. */
 uint64_t mem_mirror_copied_bytes(const struct mem_source *mirror);
 

@@ -73,7 +73,7 @@ static struct error *mirror_copy_pages(struct mirror *mirror, const struct mem_s
 	struct error *error = NULL;
 
 	for (size_t i = 0; !error && i < span->bytes; i += mirror->page_bytes) {
-		error = mem_source_read(mirror->live, span->at + i, (char *)span->into + i,
+		error = mem_source_read(mirror->copied, span->at + i, (char *)span->into + i,
 					mirror->page_bytes);
 		if (!error || error->code != ERROR_FAULT)
 			continue;
@@ -86,7 +86,7 @@ static struct error *mirror_copy_pages(struct mirror *mirror, const struct mem_s
 static struct error *mirror_copy(struct mirror_work *work, struct mem_span *spans, size_t count)
 {
 	struct mirror *mirror = ((struct mirror_task *)work)->mirror;
-	struct error *error = mem_source_gather(mirror->live, spans, count);
+	struct error *error = mem_source_gather(mirror->copied, spans, count);
 
 	for (size_t i = 0; !error && i < count; i++)
 		if (!spans[i].ok)
@@ -237,7 +237,7 @@ struct error *mem_mirror_create(struct mem_source *live, struct mem_source **ret
 	if (!mirror)
 		return error_no_memory();
 	mirror->source.ops = &mirror_ops;
-	mirror->live = live;
+	mirror->live = mirror->copied = live;
 	mirror->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	pthread_mutex_init(&mirror->lock, NULL);
 	struct error *error = mirror_prepare(mirror);
@@ -249,15 +249,14 @@ struct error *mem_mirror_create(struct mem_source *live, struct mem_source **ret
 	return NULL;
 }
 
-struct error *mem_mirror_fill(struct mem_source *source, unsigned thread_count)
+static struct error *mirror_fill(struct mirror *mirror, unsigned thread_count)
 {
-	struct mirror *mirror = mirror_of(source);
 	_cleanup_mirror_plan_ struct mirror_plan plan = {0};
 
 	mirror->filled = false;
 	mirror->blocks.count = 0;
 	mirror->copied_bytes = 0;
-	struct error *error = mirror_plan_make(mirror->live, &plan);
+	struct error *error = mirror_plan_make(mirror->copied, &plan);
 	if (!error)
 		error = mirror_check_memory(mirror, &plan, GROWTH_UNCHECKED_BYTES);
 	if (!error)
@@ -271,6 +270,22 @@ struct error *mem_mirror_fill(struct mem_source *source, unsigned thread_count)
 	mirror->copied_bytes = mirror->plan.bytes - mirror->bad_count * mirror->page_bytes;
 	mirror->filled = true;
 	return NULL;
+}
+
+struct error *mem_mirror_fill(struct mem_source *source, unsigned thread_count)
+{
+	return mirror_fill(mirror_of(source), thread_count);
+}
+
+struct error *mem_mirror_fill_from(struct mem_source *source, struct mem_source *clone,
+				   unsigned thread_count)
+{
+	struct mirror *mirror = mirror_of(source);
+
+	mirror->copied = clone;
+	struct error *error = mirror_fill(mirror, thread_count);
+	mirror->copied = mirror->live;
+	return error;
 }
 
 uint64_t mem_mirror_copied_bytes(const struct mem_source *mirror)

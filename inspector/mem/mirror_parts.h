@@ -23,6 +23,8 @@ enum {
 struct mirror {
 	struct mem_source source;
 	struct mem_source *live;
+	/** What is copied: the process, or its clone during a fill from that. */
+	struct mem_source *copied;
 	uint64_t page_bytes;
 	struct mirror_memory memory;
 	/** Memory was touched for that much. */

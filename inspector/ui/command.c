@@ -20,6 +20,9 @@ const struct command *const commands[] = {
 	&command_version, &command_refresh, &command_quit,      &command_exit,   NULL,
 };
 
+// In the order of enum inspected_snapshot.
+static const char *const snapshot_choices[] = {"copy", "clone", NULL};
+
 const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
 	[ARGUMENTS_JSON] = {.name = "json", .summary = "answer with one JSON document"},
 	[ARGUMENTS_OUTPUT] = {.name = "output",
@@ -38,6 +41,12 @@ const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
 			   .word = COMMAND_PID,
 			   .argument = "PID",
 			   .summary = "the process, instead of TARGET"},
+	[ARGUMENTS_SNAPSHOT] = {.name = "snapshot",
+				.word = COMMAND_CHOICE,
+				.argument = "KIND",
+				.choices = snapshot_choices,
+				.summary = "what is read: copy, the process while it stands still "
+					   "(the default), or clone, a frozen fork of it"},
 	[ARGUMENTS_NO_COLOR] = {.name = "no-color",
 				.summary = "no bold headings; the same as NO_COLOR=1"},
 	[ARGUMENTS_QUIET] = {.name = "quiet",
@@ -60,6 +69,7 @@ bool command_takes_common(const struct command *command, enum arguments_common c
 	case ARGUMENTS_LIMIT:
 		return command->flags & COMMAND_REPORTS && !(command->flags & COMMAND_WRITES_FILE);
 	case ARGUMENTS_PID:
+	case ARGUMENTS_SNAPSHOT:
 		return command->flags & COMMAND_INSPECTS;
 	case ARGUMENTS_NO_COLOR:
 	case ARGUMENTS_QUIET:
@@ -186,6 +196,10 @@ struct error *command_run(const struct command *command, const struct arguments 
 		return error;
 	context.report = report;
 	context.out = output.stream;
+	if (inspected && arguments_has(arguments, ARGUMENTS_SNAPSHOT))
+		inspected_use_snapshot(
+			inspected,
+			(enum inspected_snapshot)arguments->common[ARGUMENTS_SNAPSHOT].number);
 	if (arguments_has(arguments, ARGUMENTS_VERSION))
 		error = command_version.run(&context);
 	else if (aside)

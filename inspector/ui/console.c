@@ -158,6 +158,11 @@ static void console_head(const struct inspected *inspected, const char *verb,
 	inspected_head(console->inner, verb, look, census, ret);
 }
 
+static void console_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
+{
+	inspected_use_snapshot(((struct console *)inspected)->inner, snapshot);
+}
+
 static const struct inspected_ops console_inspected_ops = {
 	.census = console_census,
 	.facts = console_facts,
@@ -166,6 +171,7 @@ static const struct inspected_ops console_inspected_ops = {
 	.annotate = console_annotate,
 	.collect = console_collect,
 	.forget = console_forget,
+	.use_snapshot = console_use_snapshot,
 	.head = console_head,
 };
 

@@ -19,8 +19,15 @@
 #include "targets/target.h"
 #include "ui/report.h"
 
+/** What is read: the stopped process itself (or a copy of its memory), or a frozen clone of it, while it
+ *  runs on. */
+enum inspected_snapshot { INSPECTED_COPY, INSPECTED_CLONE };
+
 /** One look at the process: how it went. */
 struct session_look {
+	enum inspected_snapshot snapshot;
+	/** Why there is no clone though one was wanted; "" otherwise. */
+	char not_cloned[240];
 	/** How long the process stood still: in the stop that counted, and in all of them. */
 	uint64_t pause_ns;
 	uint64_t pause_total_ns;
@@ -71,6 +78,7 @@ struct inspected_ops {
 	struct error *(*annotate)(struct inspected *inspected);
 	struct error *(*collect)(struct inspected *inspected, struct target_collection *ret);
 	void (*forget)(struct inspected *inspected);
+	void (*use_snapshot)(struct inspected *inspected, enum inspected_snapshot snapshot);
 	void (*head)(const struct inspected *inspected, const char *verb,
 		     const struct session_look *look, const struct census *census,
 		     struct report_head *ret);
@@ -134,14 +142,25 @@ static inline void inspected_forget(struct inspected *inspected)
 	inspected->ops->forget(inspected);
 }
 
+/** What the looks from now on read. Where a clone cannot be had, the process is read, and the look says
+ *  why. */
+static inline void inspected_use_snapshot(struct inspected *inspected,
+					  enum inspected_snapshot snapshot)
+{
+	inspected->ops->use_snapshot(inspected, snapshot);
+}
+
 /** The head of a report; @a look and @a census may be NULL, else they outlive the head. */
 static inline void inspected_head(const struct inspected *inspected, const char *verb,
 				  const struct session_look *look, const struct census *census,
 				  struct report_head *ret)
 {
 	inspected->ops->head(inspected, verb, look, census, ret);
-	if (look)
+	if (look) {
 		ret->pause_total_ns = look->pause_total_ns;
+		ret->snapshot = look->snapshot == INSPECTED_CLONE ? "clone" : "copy";
+		ret->not_cloned = look->not_cloned;
+	}
 	if (census) {
 		ret->problem_texts = (const char *const *)census->problem_texts;
 		ret->problem_text_count = census->problem_text_count;

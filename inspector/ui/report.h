@@ -96,6 +96,8 @@ struct report_head {
 	const char *version;
 	const char *build;
 	const char *snapshot;
+	/** Why the snapshot is not the clone that was wanted; "" or NULL otherwise. */
+	const char *not_cloned;
 	const char *debug_info;
 	/** How long the process stood still: in the stop that counted, and in all of them. */
 	uint64_t pause_ns;

@@ -204,6 +204,9 @@ static struct error *report_json_target(json_t *target, const struct report_head
 		{"version", report_json_text(head->version)},
 		{"build", report_json_text(head->build)},
 		{"snapshot", report_json_text(head->snapshot)},
+		{"not_cloned", head->not_cloned && head->not_cloned[0]
+				       ? report_json_text(head->not_cloned)
+				       : json_null()},
 		{"pause_ms", stopped ? report_json_milliseconds(head->pause_ns) : json_null()},
 		{"pause_total_ms",
 		 stopped ? report_json_milliseconds(head->pause_total_ns) : json_null()},

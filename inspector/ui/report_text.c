@@ -126,6 +126,9 @@ static struct error *report_text_pause(struct report_text *text, const struct re
 			&text->closing,
 			"the process stood still for %s in the last of %u stops, %s in all", pause,
 			head->stops, total);
+	if (!error && head->not_cloned && head->not_cloned[0])
+		error = report_text_line(&text->closing, "not cloned: %s; it stood still instead",
+					 head->not_cloned);
 	if (!error && !head->consistent)
 		error = report_text_line(
 			&text->closing,

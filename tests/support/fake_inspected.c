@@ -58,6 +58,11 @@ static struct error *fake_collect(struct inspected *inspected, struct target_col
 	return NULL;
 }
 
+static void fake_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
+{
+	((struct fake_inspected *)inspected)->snapshot = snapshot;
+}
+
 static void fake_forget(struct inspected *inspected)
 {
 	((struct fake_inspected *)inspected)->forget_count++;
@@ -85,6 +90,7 @@ void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 		.annotate = fake_annotate,
 		.collect = fake_collect,
 		.forget = fake_forget,
+		.use_snapshot = fake_use_snapshot,
 		.head = fake_head,
 	};
 

@@ -17,6 +17,7 @@ struct fake_inspected {
 	/** How often the graph was asked for, and dropped. */
 	unsigned graph_count;
 	unsigned forget_count;
+	enum inspected_snapshot snapshot;
 	size_t annotate_count;
 	unsigned collect_count;
 	/** What a collection that is tried comes to; its garbage is the test's. */

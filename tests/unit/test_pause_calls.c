@@ -22,7 +22,12 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "mem/inject.h"
+#include "mem/live.h"
+#include "mem/maps.h"
+#include "mem/pause_tracer.h"
 #include "mem/process.h"
+#include "mem/tracees.h"
 #include "support/child.h"
 
 static const uint64_t sleep_ns = 1500000000U;
@@ -184,7 +189,83 @@ static bool all_threads_sleep(pid_t pid)
 	return count == ARRAY_COUNT(calls) + 1;
 }
 
-static void answers_come_only_when_they_are_due(unsigned pauses, unsigned pause_us)
+static void only_pause(struct pause *pause, pid_t pid, unsigned pause_us)
+{
+	usleep(pause_us);
+}
+
+struct forking {
+	pid_t pid;
+	struct maps maps;
+	struct inject_code code;
+	size_t count;
+};
+
+static void note_nothing(void *context, pid_t child)
+{
+}
+
+// Has one thread fork, ends the child, and has the same thread collect it.
+static struct error *fork_in(const struct forking *forking, pid_t tid, bool *ret_done)
+{
+	struct injection *injection;
+	pid_t made = 0;
+	int failed = 0;
+	struct error *error =
+		injection_begin(forking->pid, tid, &forking->maps, &forking->code, &injection);
+
+	*ret_done = false;
+	if (error || !injection)
+		return error;
+	error = injection_clone(injection, note_nothing, NULL, &made, &failed);
+	if (!error)
+		error = injection_end(injection);
+	if (error || !made)
+		return error;
+	kill(made, SIGKILL);
+	while (waitpid(made, NULL, __WALL) < 0 && errno == EINTR)
+		continue;
+	error = injection_begin(forking->pid, tid, &forking->maps, &forking->code, &injection);
+	if (!error)
+		error = injection_collect(injection, made, ret_done);
+	return error ? error : injection_end(injection);
+}
+
+static struct error *fork_in_all(const struct tracees *tracees, void *context)
+{
+	struct forking *forking = context;
+	struct error *error = NULL;
+
+	for (size_t i = 0; !error && i < tracees->count; i++) {
+		bool done;
+		error = fork_in(forking, tracees->list[i].tid, &done);
+		forking->count += done;
+	}
+	return error;
+}
+
+static void fork_in_each_thread(struct pause *pause, pid_t pid, unsigned pause_us)
+{
+	struct forking forking = {.pid = pid};
+	struct mem_source *live;
+	bool found;
+
+	assert_null(mem_live_create(pid, &live));
+	assert_null(mem_source_maps(live, &forking.maps));
+	assert_null(inject_find_code(live, &forking.maps, &forking.code, &found));
+	assert_true(found);
+	_cleanup_error_ struct error *error = pause_trace(pause, fork_in_all, &forking);
+	if (error)
+		fail_msg("%s", error->message);
+	// The main one and all that wait.
+	assert_int_equal(forking.count, ARRAY_COUNT(calls) + 1);
+	maps_deinit(&forking.maps);
+	mem_source_destroy(live);
+}
+
+static void answers_come_only_when_they_are_due(unsigned pauses, unsigned pause_us,
+						void (*disturb)(struct pause *pause, pid_t pid,
+								unsigned pause_us))
 {
 	struct child *child = child_start(run_waiting, NULL);
 	uint64_t start = clock_now_ns();
@@ -198,7 +279,7 @@ static void answers_come_only_when_they_are_due(unsigned pauses, unsigned pause_
 
 		if (error)
 			fail_msg("%s", error->message);
-		usleep(pause_us);
+		disturb(pause, child->pid, pause_us);
 		pause_end(&pause);
 	}
 	if (clock_now_ns() - start < sleep_ns)
@@ -220,12 +301,18 @@ static void answers_come_only_when_they_are_due(unsigned pauses, unsigned pause_
 
 static void a_thread_in_a_system_call_waits_on_after_one_pause(void **state)
 {
-	answers_come_only_when_they_are_due(1, 10000);
+	answers_come_only_when_they_are_due(1, 10000, only_pause);
 }
 
 static void a_thread_in_a_system_call_waits_on_after_many_pauses(void **state)
 {
-	answers_come_only_when_they_are_due(200, 1000);
+	answers_come_only_when_they_are_due(200, 1000, only_pause);
+}
+
+static void a_thread_in_a_system_call_waits_on_after_it_was_made_to_fork(void **state)
+{
+	if (inject_is_supported())
+		answers_come_only_when_they_are_due(10, 0, fork_in_each_thread);
 }
 
 int main(void)
@@ -233,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_thread_in_a_system_call_waits_on_after_one_pause),
 		cmocka_unit_test(a_thread_in_a_system_call_waits_on_after_many_pauses),
+		cmocka_unit_test(a_thread_in_a_system_call_waits_on_after_it_was_made_to_fork),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

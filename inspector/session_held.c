@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// What stands still while it is read: the process, or its clone.
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "mem/clone.h"
+#include "mem/pause.h"
+#include "session_look.h"
+
+void session_use_snapshot(struct session *session, enum inspected_snapshot snapshot)
+{
+	session->snapshot = snapshot;
+}
+
+static void look_not_cloned(struct session_look *look, const char *reason)
+{
+	snprintf(look->not_cloned, sizeof(look->not_cloned), "%s", reason);
+}
+
+// Before the process is stopped. What is in the way may pass, so it is asked each time.
+static struct error *held_prepare(struct session *session, struct session_look *look)
+{
+	_cleanup_free_ char *reason = NULL;
+
+	look->snapshot = INSPECTED_COPY;
+	look->not_cloned[0] = '\0';
+	if (session->snapshot != INSPECTED_CLONE || session->cloner)
+		return NULL;
+	struct error *error = mem_cloner_create(session->pid, session->process.source,
+						&session->maps, &session->cloner, &reason);
+	if (reason)
+		look_not_cloned(look, reason);
+	return error;
+}
+
+struct error *session_hold(struct session *session, struct session_look *look,
+			   struct session_held *ret)
+{
+	*ret = (struct session_held){0};
+	struct error *error = held_prepare(session, look);
+
+	return error ? error : pause_begin(session->pid, &ret->pause);
+}
+
+struct error *session_freeze(struct session *session, struct session_held *held,
+			     struct session_look *look, struct mem_source **ret)
+{
+	_cleanup_free_ char *reason = NULL;
+
+	*ret = session->process.source;
+	if (session->snapshot != INSPECTED_CLONE || !session->cloner)
+		return NULL;
+	struct error *error = mem_clone_create(session->cloner, held->pause, &held->clone, &reason);
+	if (error)
+		return error;
+	if (!held->clone) {
+		look_not_cloned(look, reason);
+		return NULL;
+	}
+	pause_let_go(held->pause);
+	look->snapshot = INSPECTED_CLONE;
+	*ret = mem_clone_source(held->clone);
+	return NULL;
+}
+
+void session_let_go(struct session_held *held, struct session_look *look)
+{
+	mem_clone_destroy(held->clone);
+	held->clone = NULL;
+	if (held->pause)
+		session_look_add(look, pause_end(&held->pause));
+}

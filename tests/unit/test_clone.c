@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// A clone is the process as of one instant, and the process does not notice: not while it is made, nor
+// when whoever makes it is killed at any system call on the way.
+#include "mem/clone.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "mem/inject.h"
+#include "mem/live.h"
+#include "mem/maps.h"
+#include "mem/pause.h"
+#include "mem/process.h"
+#include "support/child.h"
+
+/** What one process is cloned with. */
+struct cloning {
+	struct mem_source *live;
+	struct maps maps;
+	struct mem_cloner *cloner;
+	struct pause *pause;
+	struct mem_clone *clone;
+	char *reason;
+};
+
+static void succeeds(struct error *error)
+{
+	_cleanup_error_ struct error *failed = error;
+
+	if (failed)
+		fail_msg("%s", failed->message);
+}
+
+static struct error *cloning_begin(struct cloning *cloning, pid_t pid)
+{
+	struct error *error = mem_live_create(pid, &cloning->live);
+
+	if (!error)
+		error = mem_source_maps(cloning->live, &cloning->maps);
+	if (!error)
+		error = mem_cloner_create(pid, cloning->live, &cloning->maps, &cloning->cloner,
+					  &cloning->reason);
+	if (error || !cloning->cloner)
+		return error;
+	error = pause_begin(pid, &cloning->pause);
+	if (!error)
+		error = mem_clone_create(cloning->cloner, cloning->pause, &cloning->clone,
+					 &cloning->reason);
+	if (!error && cloning->clone)
+		pause_let_go(cloning->pause);
+	return error;
+}
+
+static void cloning_end(struct cloning *cloning)
+{
+	mem_clone_destroy(cloning->clone);
+	pause_end(&cloning->pause);
+	mem_cloner_destroy(cloning->cloner);
+	mem_source_destroy(cloning->live);
+	maps_deinit(&cloning->maps);
+	free(cloning->reason);
+	*cloning = (struct cloning){0};
+}
+
+// Children of any kind, dead ones, too.
+static size_t children_of(pid_t pid)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	size_t count = 0, children = 0;
+
+	succeeds(process_threads(pid, &tids, &count));
+	for (size_t i = 0; i < count; i++) {
+		char path[64];
+		int child;
+		snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, tids[i]);
+		_cleanup_file_ FILE *file = fopen(path, "re");
+		while (file && fscanf(file, "%d", &child) == 1)
+			children++;
+	}
+	return children;
+}
+
+static volatile uint64_t counted;
+static volatile sig_atomic_t child_signals;
+
+static void count_signal(int number)
+{
+	child_signals++;
+}
+
+static void run_counting(struct child *child, void *argument)
+{
+	struct sigaction action = {.sa_handler = count_signal};
+
+	sigaction(SIGCHLD, &action, NULL);
+	child_ready(child);
+	for (;;) {
+		counted++;
+		atomic_store(&child->shared->ticks[0], counted);
+		atomic_store(&child->shared->values[0], (uint64_t)child_signals);
+	}
+}
+
+static uint64_t counted_in(struct mem_source *source)
+{
+	uint64_t value = 0;
+
+	succeeds(mem_source_read(source, (addr_t)(uintptr_t)&counted, &value, sizeof(value)));
+	return value;
+}
+
+static void a_clone_stands_still_while_the_process_goes_on(void **state)
+{
+	struct child *child = child_start(run_counting, NULL);
+	struct cloning cloning = {0};
+
+	succeeds(cloning_begin(&cloning, child->pid));
+	assert_non_null(cloning.clone);
+	uint64_t before = counted_in(mem_clone_source(cloning.clone));
+	assert_true(child_ticks_on(child, 1));
+	assert_true(counted_in(cloning.live) > before);
+	assert_int_equal(counted_in(mem_clone_source(cloning.clone)), before);
+	assert_int_equal(children_of(child->pid), 1);
+	cloning_end(&cloning);
+
+	// then nothing is left of it
+	assert_int_equal(children_of(child->pid), 0);
+	assert_true(process_is_left_alone(child->pid));
+	assert_true(child_ticks_on(child, 1));
+	assert_int_equal(atomic_load(&child->shared->values[0]), 0);
+	child_stop(child);
+}
+
+static void a_stopped_process_stays_stopped(void **state)
+{
+	struct child *child = child_start(run_counting, NULL);
+	struct cloning cloning = {0};
+
+	kill(child->pid, SIGSTOP);
+	assert_true(thread_reaches_state(child->pid, 'T'));
+	succeeds(cloning_begin(&cloning, child->pid));
+	assert_non_null(cloning.clone);
+	cloning_end(&cloning);
+	assert_true(thread_reaches_state(child->pid, 'T'));
+	assert_false(child_ticks_within(child, 1, 50));
+	kill(child->pid, SIGCONT);
+	assert_true(child_ticks_on(child, 1));
+	child_stop(child);
+}
+
+#define FILTER(number, refused)                                                        \
+	{                                                                              \
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), \
+			BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1),           \
+			BPF_STMT(BPF_RET | BPF_K, (refused)),                          \
+			BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),                  \
+	}
+
+static void run_filtered(struct child *child, void *argument)
+{
+	struct sock_filter program[2][4] = {FILTER(SYS_clone, SECCOMP_RET_KILL_PROCESS),
+					    FILTER(SYS_swapon, SECCOMP_RET_KILL_PROCESS)};
+	struct sock_fprog filter = {.len = 4, .filter = program[*(const int *)argument]};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
+		_exit(1);
+	run_counting(child, NULL);
+}
+
+static void a_filter_that_forbids_it_is_not_tried(void **state)
+{
+	int which = 0;
+	struct child *child = child_start(run_filtered, &which);
+	struct cloning cloning = {0};
+
+	succeeds(cloning_begin(&cloning, child->pid));
+	assert_null(cloning.clone);
+	assert_non_null(strstr(cloning.reason, "seccomp filter"));
+	cloning_end(&cloning);
+	assert_true(child_ticks_on(child, 1));
+	child_stop(child);
+}
+
+static void a_filter_that_lets_it_pass_is_no_obstacle(void **state)
+{
+	int which = 1;
+	struct child *child = child_start(run_filtered, &which);
+	struct cloning cloning = {0};
+
+	succeeds(cloning_begin(&cloning, child->pid));
+	// Who may not read filters cannot tell.
+	if (!cloning.clone)
+		assert_non_null(strstr(cloning.reason, "CAP_SYS_ADMIN"));
+	cloning_end(&cloning);
+	assert_int_equal(children_of(child->pid), 0);
+	assert_true(child_ticks_on(child, 1));
+	child_stop(child);
+}
+
+// Processes to be cloned by somebody who is killed on the way: each counts its calls' effects.
+
+static void run_writing(struct child *child, void *argument)
+{
+	uint64_t number = 0;
+
+	child_ready(child);
+	// A call that is lost or made twice shows in the numbers.
+	while (write(child->to_test, &number, sizeof(number)) == sizeof(number))
+		number++;
+}
+
+static void run_sleeping(struct child *child, void *argument)
+{
+	struct timespec span = {.tv_nsec = 3000000};
+
+	child_ready(child);
+	for (;;) {
+		nanosleep(&span, NULL);
+		atomic_fetch_add(&child->shared->ticks[0], 1);
+	}
+}
+
+static void *poll_forever(void *number)
+{
+	for (;;)
+		poll(NULL, 0, 5);
+	return NULL;
+}
+
+static void run_threads(struct child *child, void *argument)
+{
+	child_start_threads(50, poll_forever);
+	run_sleeping(child, argument);
+}
+
+static volatile double product = 1;
+
+static void run_computing(struct child *child, void *argument)
+{
+	child_ready(child);
+	// A register that is not put back shows in the product.
+	for (uint64_t rounds = 1;; rounds++) {
+		double check = 1;
+		product = 1;
+		for (int i = 1; i < 500; i++) {
+			product = product * (1 + 1.0 / i);
+			check = check * (1 + 1.0 / i);
+		}
+		if (product != check)
+			_exit(3);
+		atomic_store(&child->shared->ticks[0], rounds);
+	}
+}
+
+// Runs in a process that the test traces, so that it ends where the test wants it to.
+_Noreturn static void clone_and_end(pid_t pid)
+{
+	struct cloning cloning = {0};
+
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	error_destroy(cloning_begin(&cloning, pid));
+	cloning_end(&cloning);
+	_exit(0);
+}
+
+/*
+ * Has @a pid cloned by a process that is killed as it comes to its system call number @a last, counted
+ * over its threads; false when it came to its end before.
+ */
+static bool killed_at(pid_t pid, unsigned last)
+{
+	pid_t maker = fork(), stopped;
+	unsigned calls = 0;
+	int status;
+
+	if (maker == 0)
+		clone_and_end(pid);
+	assert_int_equal(waitpid(maker, &status, 0), maker);
+	ptrace(PTRACE_SETOPTIONS, maker, NULL,
+	       PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
+	ptrace(PTRACE_SYSCALL, maker, NULL, NULL);
+	for (;;) {
+		stopped = waitpid(-1, &status, __WALL);
+		if (stopped < 0)
+			return false;
+		if (!WIFSTOPPED(status)) {
+			if (stopped == maker)
+				return false;
+			continue;
+		}
+		int signal = WSTOPSIG(status);
+		if (signal == (SIGTRAP | 0x80) && ++calls == last)
+			break;
+		bool passes = signal != (SIGTRAP | 0x80) && signal != SIGTRAP && signal != SIGSTOP;
+		ptrace(PTRACE_SYSCALL, stopped, NULL, (void *)(uintptr_t)(passes ? signal : 0));
+	}
+	kill(maker, SIGKILL);
+	while (waitpid(-1, &status, __WALL) != maker || !WIFSIGNALED(status))
+		if (errno == ECHILD)
+			break;
+	while (waitpid(-1, &status, __WALL | WNOHANG) > 0)
+		continue;
+	return true;
+}
+
+static bool signals_pass(pid_t pid)
+{
+	_cleanup_text_ struct text status = {0};
+
+	succeeds(process_file(pid, "status", &status));
+	return strstr(text_chars(&status), "SigBlk:\t0000000000000000");
+}
+
+// What was begun ends by itself, within a second; each is looked at once in a round, as the keeper may
+// come once more.
+static void assert_left_alone(pid_t pid, unsigned call)
+{
+	uint64_t end = clock_now_ns() + 1000000000U;
+	bool alone, childless, pass;
+
+	for (;;) {
+		alone = process_is_left_alone(pid);
+		childless = children_of(pid) == 0;
+		pass = signals_pass(pid);
+		if (alone && childless && pass)
+			return;
+		if (clock_now_ns() > end)
+			break;
+		usleep(1000);
+	}
+	fail_msg("killed at call %u: the process %s", call,
+		 !childless ? "keeps a child"
+		 : !alone   ? "is not let go"
+			    : "has signals blocked");
+}
+
+enum { CALLS_MAX = 20000 };
+
+static void kill_everywhere(void (*run)(struct child *child, void *argument))
+{
+	struct child *child = child_start(run, NULL);
+	unsigned call = 1;
+
+	if (!inject_is_supported())
+		return;
+	for (; killed_at(child->pid, call); call++) {
+		assert_left_alone(child->pid, call);
+		if (!child_ticks_on(child, 1))
+			fail_msg("killed at call %u: the process does not go on", call);
+		assert_true(call < CALLS_MAX);
+	}
+	// Making a clone takes more than a few calls, and the last one was whole.
+	assert_true(call > 100);
+	child_stop(child);
+}
+
+static void a_computing_process_survives_whoever_clones_it(void **state)
+{
+	kill_everywhere(run_computing);
+}
+
+static void a_sleeping_process_survives_whoever_clones_it(void **state)
+{
+	kill_everywhere(run_sleeping);
+}
+
+static void a_process_with_threads_survives_whoever_clones_it(void **state)
+{
+	kill_everywhere(run_threads);
+}
+
+// What the process writes between two looks comes in order, each number once.
+static uint64_t read_in_order(struct child *child, uint64_t next, unsigned span_ms)
+{
+	struct pollfd readable = {.fd = child->from_child, .events = POLLIN};
+	uint64_t end = clock_now_ns() + span_ms * 1000000ULL, number;
+
+	while (clock_now_ns() < end && poll(&readable, 1, 0) >= 0) {
+		if (!(readable.revents & POLLIN))
+			continue;
+		assert_int_equal(read(child->from_child, &number, sizeof(number)), sizeof(number));
+		if (number != next)
+			fail_msg("%llu was written where %llu was due", (unsigned long long)number,
+				 (unsigned long long)next);
+		next++;
+	}
+	return next;
+}
+
+static void a_writing_process_loses_and_repeats_nothing(void **state)
+{
+	struct child *child = child_start(run_writing, NULL);
+	uint64_t next = 0;
+	unsigned call = 1;
+
+	if (!inject_is_supported())
+		return;
+	for (; killed_at(child->pid, call); call++) {
+		uint64_t before = next;
+		assert_left_alone(child->pid, call);
+		next = read_in_order(child, next, 2);
+		if (next == before)
+			next = read_in_order(child, next, 1000);
+		if (next == before)
+			fail_msg("killed at call %u: the process does not go on", call);
+	}
+	assert_true(call > 100);
+	child_stop(child);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clone_stands_still_while_the_process_goes_on),
+		cmocka_unit_test(a_stopped_process_stays_stopped),
+		cmocka_unit_test(a_filter_that_forbids_it_is_not_tried),
+		cmocka_unit_test(a_filter_that_lets_it_pass_is_no_obstacle),
+		cmocka_unit_test(a_computing_process_survives_whoever_clones_it),
+		cmocka_unit_test(a_sleeping_process_survives_whoever_clones_it),
+		cmocka_unit_test(a_process_with_threads_survives_whoever_clones_it),
+		cmocka_unit_test(a_writing_process_loses_and_repeats_nothing),
+	};
+
+	return inject_is_supported() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+}
