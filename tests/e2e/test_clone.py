@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A frozen clone answers what a copy answers, and the process it was made of is as before."""
+import os
+import random
+import signal
+import time
+from subprocess import DEVNULL
+
+from support.reports import listed, mismatches
+
+# Of one interpreter; LEAKINSPECT_KILLS=10000 for more of them.
+KILLS = int(os.environ.get("LEAKINSPECT_KILLS", 150))
+
+
+def children(pid):
+    found = []
+    for task in os.listdir("/proc/%d/task" % pid):
+        with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as file:
+            found += file.read().split()
+    return found
+
+
+def assert_as_before(target):
+    assert target.status("TracerPid") == "0"
+    assert int(target.status("SigBlk"), 16) == 0
+    assert children(target.pid) == []
+
+
+def test_a_clone_counts_what_the_program_counts(interpreter, start, leakinspect):
+    target = start("library_code.py", interpreter)
+    truth = {name: count for name, (count, _) in target.census().items()}
+    report = leakinspect("types", target.pid, "--snapshot", "clone")
+    assert report["target"]["snapshot"] == "clone", report["target"]["not_cloned"]
+    assert mismatches(truth, listed(report)) == {}
+    assert_as_before(target)
+
+
+def test_the_graph_of_a_clone_is_that_of_the_process(interpreter, start, leakinspect):
+    target = start("pairs.py", interpreter, args=["new"])
+    cloned = leakinspect("cycles", target.pid, "--snapshot", "clone", "--all")
+    copied = leakinspect("cycles", target.pid, "--all")
+    assert cloned["target"]["snapshot"] == "clone" and copied["target"]["snapshot"] == "copy"
+    assert cloned["cycles"] == copied["cycles"]
+    garbage = leakinspect("garbage", target.pid, "--snapshot", "clone")
+    assert garbage["unreachable"] + garbage["uncollectable"] == target.ask_json("collect")[0]
+    assert_as_before(target)
+
+
+def test_each_refresh_of_a_console_is_a_new_clone(debian_python, start, leakinspect):
+    target = start("pairs.py", debian_python, args=["new"])
+    lines = ["cycles --json --snapshot clone", "refresh", "cycles --json"]
+    done = leakinspect.run("attach", target.pid, *[word for line in lines for word in ("-c", line)])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"snapshot": "clone"') == 2
+    assert_as_before(target)
+
+
+def test_a_process_that_forbids_it_is_copied_and_the_report_says_why(debian_python, start,
+                                                                   leakinspect):
+    target = start("filtered.py", debian_python)
+    report = leakinspect("types", target.pid, "--snapshot", "clone")
+    assert report["target"]["snapshot"] == "copy"
+    assert "seccomp" in report["target"]["not_cloned"]
+    text = leakinspect.run("types", "--snapshot", "clone", target.pid).stdout
+    assert "not cloned: " in text
+    assert_as_before(target)
+
+
+def test_whenever_leakinspect_is_killed_the_process_goes_on(debian_python, start, leakinspect):
+    target = start("heartbeat.py", debian_python, (4, 0))
+    chance = random.Random(5)
+    begin = time.monotonic()
+    leakinspect("types", target.pid, "--snapshot", "clone")
+    duration = time.monotonic() - begin
+    for _ in range(KILLS):
+        run = leakinspect.start("types", "--snapshot", "clone", target.pid, stdout=DEVNULL,
+                                stderr=DEVNULL)
+        time.sleep(chance.uniform(0, duration))
+        run.send_signal(signal.SIGKILL)
+        run.wait(30)
+    end = time.monotonic() + 1
+    while children(target.pid) and time.monotonic() < end:
+        time.sleep(0.005)
+    assert children(target.pid) == []
+    before = target.ask_json("beats")
+    deadline = time.monotonic() + 30
+    while not all(map(int.__lt__, before, target.ask_json("beats"))):
+        assert time.monotonic() < deadline, "a thread stands still"
+    while target.status("TracerPid") != "0":
+        assert time.monotonic() < deadline
+    assert_as_before(target)
