@@ -51,7 +51,8 @@ struct mem_clone {
 	struct mem_source *source;
 };
 
-static struct error *say(char **ret_reason, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static struct error *say(char **ret_reason,
+							       const char *format, ...)
 {
 	va_list args;
 

@@ -272,17 +272,17 @@ static struct error *mirror_fill(struct mirror *mirror, unsigned thread_count)
 	return NULL;
 }
 
-struct error *mem_mirror_fill(struct mem_source *source, unsigned thread_count)
+struct error *mem_mirror_fill(struct mem_source *mirror, unsigned thread_count)
 {
-	return mirror_fill(mirror_of(source), thread_count);
+	return mirror_fill(mirror_of(mirror), thread_count);
 }
 
-struct error *mem_mirror_fill_from(struct mem_source *source, struct mem_source *clone,
+struct error *mem_mirror_fill_from(struct mem_source *base, struct mem_source *source,
 				   unsigned thread_count)
 {
-	struct mirror *mirror = mirror_of(source);
+	struct mirror *mirror = mirror_of(base);
 
-	mirror->copied = clone;
+	mirror->copied = source;
 	struct error *error = mirror_fill(mirror, thread_count);
 	mirror->copied = mirror->live;
 	return error;
