@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "mem/clone.h"
 #include "mem/pause.h"
 #include "session_look.h"
@@ -23,6 +24,7 @@ static struct error *held_prepare(struct session *session, struct session_look *
 	_cleanup_free_ char *reason = NULL;
 
 	look->snapshot = INSPECTED_COPY;
+	look->clone_ns = 0;
 	look->not_cloned[0] = '\0';
 	if (session->snapshot != INSPECTED_CLONE || session->cloner)
 		return NULL;
@@ -57,7 +59,7 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 		look_not_cloned(look, reason);
 		return NULL;
 	}
-	pause_let_go(held->pause);
+	held->cloned_ns = clock_now_ns();
 	look->snapshot = INSPECTED_CLONE;
 	*ret = mem_clone_source(held->clone);
 	return NULL;
@@ -65,8 +67,11 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 
 void session_let_go(struct session_held *held, struct session_look *look)
 {
-	mem_clone_destroy(held->clone);
-	held->clone = NULL;
+	if (held->clone) {
+		mem_clone_destroy(held->clone);
+		look->clone_ns = clock_now_ns() - held->cloned_ns;
+		held->clone = NULL;
+	}
 	if (held->pause)
 		session_look_add(look, pause_end(&held->pause));
 }

@@ -25,6 +25,8 @@ struct session_held {
 	struct pause *pause;
 	/** NULL while it is the process itself that stands still. */
 	struct mem_clone *clone;
+	/** When that was made. */
+	uint64_t cloned_ns;
 };
 
 /** Stops the process. The caller ends with session_let_go(), on failure too. */

@@ -280,6 +280,13 @@ static void clone_volunteer(pid_t pid)
 		return;
 }
 
+static struct error *clone_hold(const struct tracees *tracees, void *context)
+{
+	const struct mem_clone *clone = context;
+
+	return inject_hold_child(clone->cloner->pid, clone->pid);
+}
+
 static struct error *clone_kill(const struct tracees *tracees, void *context)
 {
 	const struct mem_clone *clone = context;
@@ -318,12 +325,14 @@ struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause,
 	*clone = (struct mem_clone){.cloner = cloner, .pause = pause};
 	struct error *error = pause_trace(pause, cloning_work, &cloning);
 	clone->pid = cloning.child;
+	// Everything else has time, and whoever is to collect the clone must not be held by us.
+	if (cloning.child)
+		pause_let_go(pause);
+	if (!error && cloning.child)
+		error = pause_trace(pause, clone_hold, clone);
 	if (!error && cloning.child)
 		error = clone_source_create(clone->pid, &clone->source);
 	if (error || !cloning.child) {
-		// What is to collect the clone must not be held by us.
-		if (cloning.child)
-			pause_let_go(pause);
 		if (cloning.child)
 			mem_clone_destroy(clone);
 		else

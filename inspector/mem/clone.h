@@ -10,9 +10,8 @@
  *
  *   mem_cloner_create(pid, live, maps, &cloner, &reason);     the process runs
  *   pause_begin(pid, &pause);
- *   mem_clone_create(cloner, pause, &clone, &reason);         it stands still
- *   pause_let_go(pause);
- *   ... mem_clone_source(clone) ...                           it runs
+ *   mem_clone_create(cloner, pause, &clone, &reason);         it stands still, and runs again
+ *   ... mem_clone_source(clone) ...
  *   mem_clone_destroy(clone);
  *   pause_end(&pause);
  *
@@ -43,8 +42,8 @@ MUST_USE struct error *mem_cloner_create(pid_t pid, struct mem_source *live,
 /** Takes NULL. */
 void mem_cloner_destroy(struct mem_cloner *cloner);
 
-/** Makes a clone of the process that @a pause holds. As above; everything is as before when there is
- *  none. */
+/** Makes a clone of the process that @a pause holds, and lets it go (pause_let_go()). As above; the
+ *  process still stands still when there is none. */
 MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause,
 					struct mem_clone **ret, char **ret_reason);
 /** Kills the clone and has the process collect it. Takes NULL. */

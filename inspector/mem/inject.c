@@ -206,7 +206,7 @@ bool injection_restores_all(const struct injection *injection)
 
 // The next stop of @a tid. *@a ret_status as of waitpid(). Everything that is waited for takes some
 // microseconds.
-static struct error *injection_await(const struct injection *injection, pid_t tid, int *ret_status)
+static struct error *await_stop(pid_t pid, pid_t tid, int *ret_status)
 {
 	uint64_t start = clock_now_ns();
 
@@ -215,18 +215,33 @@ static struct error *injection_await(const struct injection *injection, pid_t ti
 		if (got == tid && WIFSTOPPED(*ret_status))
 			return NULL;
 		if (got == tid || (got < 0 && errno != EINTR))
-			return injection_gone(injection);
+			return error_create(ERROR_GONE, "process %d has ended", pid);
 		uint64_t waited = clock_now_ns() - start;
 		if (waited > event_patience_ns)
 			return error_create(ERROR_FAILED,
 					    "thread %d of process %d does not come back from a "
 					    "system call that it was made to call",
-					    tid, injection->pid);
+					    tid, pid);
 		if (waited > spin_ns)
 			clock_sleep_ns(nap_ns);
 		else
 			sched_yield();
 	}
+}
+
+static struct error *injection_await(const struct injection *injection, int *ret_status)
+{
+	return await_stop(injection->pid, injection->tid, ret_status);
+}
+
+struct error *inject_hold_child(pid_t pid, pid_t child)
+{
+	int status;
+	struct error *error = await_stop(pid, child, &status);
+
+	if (!error && ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL) < 0)
+		error = error_create_os(errno, "cannot hold the clone of process %d", pid);
+	return error;
 }
 
 // No signal may come between: its handler would run on the frames.
@@ -244,7 +259,7 @@ static struct error *injection_run_on(const struct injection *injection, int *re
 {
 	if (ptrace(PTRACE_SYSCALL, injection->tid, NULL, NULL) < 0)
 		return injection_failed(injection, "resume the run");
-	return injection_await(injection, injection->tid, ret_status);
+	return injection_await(injection, ret_status);
 }
 
 /*
@@ -285,18 +300,7 @@ static struct error *injection_come_back(struct injection *injection)
 	if (ptrace(PTRACE_INTERRUPT, injection->tid, NULL, NULL) < 0 ||
 	    ptrace(PTRACE_CONT, injection->tid, NULL, NULL) < 0)
 		return injection_failed(injection, "resume the run");
-	return injection_await(injection, injection->tid, &status);
-}
-
-static struct error *injection_child_hold(const struct injection *injection, pid_t child)
-{
-	int status;
-	struct error *error = injection_await(injection, child, &status);
-
-	if (!error && ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL) < 0)
-		error = error_create_os(errno, "cannot hold the clone of process %d",
-					injection->pid);
-	return error;
+	return injection_await(injection, &status);
 }
 
 struct error *injection_clone(struct injection *injection, void (*made)(void *context, pid_t child),
@@ -316,7 +320,6 @@ struct error *injection_clone(struct injection *injection, void (*made)(void *co
 	if (!error && child) {
 		*ret_child = (pid_t)child;
 		made(context, (pid_t)child);
-		error = injection_child_hold(injection, (pid_t)child);
 	}
 	return error ? error : injection_come_back(injection);
 }

@@ -61,14 +61,18 @@ MUST_USE struct error *injection_begin(pid_t pid, pid_t tid, const struct maps *
 bool injection_restores_all(const struct injection *injection);
 
 /**
- * Has the thread fork its process: the child, *@a ret_child, is traced by the caller, stopped before its
- * first instruction, and is killed when the tracer ends. *@a ret_child is 0 and *@a ret_errno says why
+ * Has the thread fork its process: the child, *@a ret_child, is traced by the caller and stops before its
+ * first instruction (inject_hold_child()). *@a ret_child is 0 and *@a ret_errno says why
  * when the kernel would not.
  * @a made is called as soon as the child's id is known, before anything else is done.
  */
 MUST_USE struct error *injection_clone(struct injection *injection,
 				       void (*made)(void *context, pid_t child), void *context,
 				       pid_t *ret_child, int *ret_errno);
+
+/** Waits until a child of injection_clone() has stopped, and has it killed when the tracer ends. Not before
+ *  the process goes on: until then, were we killed, the child would end by itself. */
+MUST_USE struct error *inject_hold_child(pid_t pid, pid_t child);
 
 /** Has the thread collect the ended child @a child of its process; *@a ret_collected whether there was
  *  one to collect. */

@@ -26,6 +26,9 @@ enum inspected_snapshot { INSPECTED_COPY, INSPECTED_CLONE };
 /** One look at the process: how it went. */
 struct session_look {
 	enum inspected_snapshot snapshot;
+	/** How long the last clone lived, which is how long the process paid for what it wrote; 0 when
+	 *  there was none. */
+	uint64_t clone_ns;
 	/** Why there is no clone though one was wanted; "" otherwise. */
 	char not_cloned[240];
 	/** How long the process stood still: in the stop that counted, and in all of them. */
@@ -159,6 +162,7 @@ static inline void inspected_head(const struct inspected *inspected, const char 
 	if (look) {
 		ret->pause_total_ns = look->pause_total_ns;
 		ret->snapshot = look->snapshot == INSPECTED_CLONE ? "clone" : "copy";
+		ret->clone_ns = look->clone_ns;
 		ret->not_cloned = look->not_cloned;
 	}
 	if (census) {

@@ -96,6 +96,8 @@ struct report_head {
 	const char *version;
 	const char *build;
 	const char *snapshot;
+	/** How long the clone lived, 0 when there was none. */
+	uint64_t clone_ns;
 	/** Why the snapshot is not the clone that was wanted; "" or NULL otherwise. */
 	const char *not_cloned;
 	const char *debug_info;

@@ -112,7 +112,7 @@ static struct error *report_text_flush_table(struct report_text *text)
 // How long the process stood still, and whether the numbers belong to one moment.
 static struct error *report_text_pause(struct report_text *text, const struct report_head *head)
 {
-	char pause[HUMAN_CHARS], total[HUMAN_CHARS];
+	char pause[HUMAN_CHARS], total[HUMAN_CHARS], lived[HUMAN_CHARS];
 	struct error *error = NULL;
 
 	if (head->stops == 0)
@@ -126,6 +126,10 @@ static struct error *report_text_pause(struct report_text *text, const struct re
 			&text->closing,
 			"the process stood still for %s in the last of %u stops, %s in all", pause,
 			head->stops, total);
+	if (!error && head->clone_ns && !text->style.quiet)
+		error = report_text_line(&text->closing,
+					 "a clone of it was read, which lived for %s",
+					 human_duration_ns(head->clone_ns, lived));
 	if (!error && head->not_cloned && head->not_cloned[0])
 		error = report_text_line(&text->closing, "not cloned: %s; it stood still instead",
 					 head->not_cloned);

@@ -8,7 +8,8 @@ collector's lists are in the order in which things were made.
 
 Lines of standard input: "counter" answers the seconds that collections.Counter over
 gc.get_objects() takes here, and the count; "referents" those of asking each of them what it refers to;
-"anchor" answers the address of a Session; "watch" starts watching the heartbeat and "seen" answers the seconds of
+"pass" those of touching each session's objects, which writes
+their reference counts; "anchor" answers the address of a Session; "watch" starts watching the heartbeat and "seen" answers the seconds of
 its longest gap since, and of its usual one."""
 import collections
 import gc
@@ -81,6 +82,14 @@ def referents():
     return clock() - begin
 
 
+def touch_all(sessions):
+    begin = clock()
+    for session in sessions:
+        for thing in (session.user, session.tags, session.last, session.state, session.place):
+            pass
+    return clock() - begin
+
+
 def main():
     chance = random.Random(1)
     gc.disable()
@@ -102,6 +111,8 @@ def main():
             print("%.9f %d" % count())
         elif line == "referents":
             print("%.9f" % referents())
+        elif line == "pass":
+            print("%.9f" % touch_all(sessions))
         elif line == "anchor":
             print("0x%x" % id(sessions[0]))
         elif line == "watch":

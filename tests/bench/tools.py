@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the parts of the bench share: the programs that are run, the inspected process, tables."""
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 
 BENCH = os.path.dirname(os.path.abspath(__file__))
 MIB = 1 << 20
@@ -32,7 +34,7 @@ class Tools:
     def __init__(self, leakinspect, folder):
         self.leakinspect = leakinspect
         self.folder = folder
-        for name in ("measure", "bare_copy", "touch"):
+        for name in ("measure", "bare_copy", "bare_clone", "touch"):
             subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", os.path.join(folder, name),
                             os.path.join(BENCH, name + ".c")], check=True, timeout=120)
 
@@ -65,6 +67,26 @@ class Tools:
                               stderr=subprocess.DEVNULL, text=True, check=False, timeout=300)
         walked = re.search(r"^walked (\d+) \d+ ([\d.]+)$", done.stdout, re.MULTILINE)
         return walked and (int(walked.group(1)), float(walked.group(2)))
+
+    def bare_clone(self, pid):
+        """Seconds that the process stands still for a fork that it is made to make; None where that
+        cannot be had."""
+        done = subprocess.run([os.path.join(self.folder, "bare_clone"), str(pid)],
+                              stdout=subprocess.PIPE, check=False, timeout=600)
+        return int(done.stdout) / 1e9 if done.returncode == 0 else None
+
+    def gcore(self, pid):
+        """Seconds of gdb's gcore; None without it. The core is gone then."""
+        core = os.path.join(self.folder, "core")
+        if not shutil.which("gcore"):
+            return None
+        begin = time.perf_counter()
+        done = subprocess.run(["gcore", "-o", core, str(pid)], stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, check=False, timeout=600)
+        took = time.perf_counter() - begin
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink("%s.%s" % (core, pid))
+        return took if done.returncode == 0 else None
 
     def touch(self, size):
         """Has the machine get @size bytes of memory, which are free again then."""

@@ -222,6 +222,9 @@ static struct error *fork_in(const struct forking *forking, pid_t tid, bool *ret
 		error = injection_end(injection);
 	if (error || !made)
 		return error;
+	error = inject_hold_child(forking->pid, made);
+	if (error)
+		return error;
 	kill(made, SIGKILL);
 	while (waitpid(made, NULL, __WALL) < 0 && errno == EINTR)
 		continue;
