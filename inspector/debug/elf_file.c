@@ -337,9 +337,10 @@ bool elf_file_symbol(const struct elf_file *file, const char *name, addr_t *ret_
 	return elf_symbols_find(file->symbols, name, ret_address, ret_bytes);
 }
 
-bool elf_file_is_symbol(const struct elf_file *file, const char *name, addr_t address)
+struct error *elf_file_is_symbol(const struct elf_file *file, const char *name, addr_t address,
+				 bool *ret)
 {
-	return elf_symbols_has(file->symbols, name, address);
+	return elf_symbols_has(file->symbols, name, address, ret);
 }
 
 const char *elf_file_symbol_at(const struct elf_file *file, addr_t address, uint64_t *ret_distance)

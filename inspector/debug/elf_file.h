@@ -43,9 +43,11 @@ int64_t elf_file_segment_delta(const struct elf_file *file, uint64_t file_offset
 bool elf_file_symbol(const struct elf_file *file, const char *name, addr_t *ret_address,
 		     uint64_t *ret_bytes);
 
-/** Whether a symbol @a name begins at @a address, but for a suffix that the compiler added. Faster than
- *  asking for the symbol there, for which all of them are sorted first. */
-bool elf_file_is_symbol(const struct elf_file *file, const char *name, addr_t address);
+/** Whether a symbol @a name begins at @a address, but for a suffix that the compiler added. For a few
+ *  names and many addresses: each name is looked for once, while asking for the symbol at an address has
+ *  all of them sorted first. */
+MUST_USE struct error *elf_file_is_symbol(const struct elf_file *file, const char *name,
+					  addr_t address, bool *ret);
 
 /** The name of the symbol that covers @a address, and the distance from its start; NULL
  *  when none. */

@@ -24,6 +24,14 @@ struct symbol {
 	uint32_t next;
 };
 
+/** A name that was asked for, and the addresses of its symbols. */
+struct located {
+	char *name;
+	addr_t *list;
+	size_t count;
+	size_t capacity;
+};
+
 struct elf_symbols {
 	struct symbol *list;
 	size_t count;
@@ -34,6 +42,9 @@ struct elf_symbols {
 	bool hashed;
 	uint32_t *by_address;
 	bool sorted;
+	struct located *located;
+	size_t located_count;
+	size_t located_capacity;
 };
 
 // The part before ".lto_priv.0", ".part.1", ".constprop.0" or the version in "name@@VERSION".
@@ -137,6 +148,11 @@ void elf_symbols_destroy(struct elf_symbols *symbols)
 {
 	if (!symbols)
 		return;
+	for (size_t i = 0; i < symbols->located_count; i++) {
+		free(symbols->located[i].name);
+		free(symbols->located[i].list);
+	}
+	free(symbols->located);
 	free(symbols->by_address);
 	free(symbols->buckets);
 	free(symbols->list);
@@ -185,22 +201,51 @@ bool elf_symbols_find(struct elf_symbols *symbols, const char *name, addr_t *ret
 	return true;
 }
 
-bool elf_symbols_has(struct elf_symbols *symbols, const char *name, addr_t address)
+// Where all symbols of a name are, found by looking at each once: a table of all names takes longer, and few
+// are asked for.
+static struct error *symbols_locate(const struct elf_symbols *symbols, const char *name,
+				    struct located *ret)
 {
 	size_t length = base_length(name);
-	uint32_t hash = name_hash(name, length);
+	struct error *error = NULL;
 
-	if (!symbols->hashed)
-		symbols_hash(symbols);
-	uint32_t i = symbols->buckets[hash & (symbols->bucket_count - 1)];
-	for (; i; i = symbols->list[i - 1].next) {
-		const struct symbol *symbol = &symbols->list[i - 1];
-		if (symbol->address == address && symbol->hash == hash &&
-		    strncmp(symbol->name, name, length) == 0 &&
-		    base_length(symbol->name) == length && !is_cold_part(symbol->name))
-			return true;
+	ret->name = strdup(name);
+	if (!ret->name)
+		return error_no_memory();
+	for (size_t i = 0; !error && i < symbols->count; i++) {
+		const struct symbol *symbol = &symbols->list[i];
+		if (strncmp(symbol->name, name, length) != 0 ||
+		    base_length(symbol->name) != length || is_cold_part(symbol->name))
+			continue;
+		error = array_reserve(&ret->list, &ret->capacity, ret->count + 1,
+				      sizeof(*ret->list));
+		if (!error)
+			ret->list[ret->count++] = symbol->address;
 	}
-	return false;
+	return error;
+}
+
+struct error *elf_symbols_has(struct elf_symbols *symbols, const char *name, addr_t address,
+			      bool *ret)
+{
+	struct located *located = symbols->located;
+	struct error *error = NULL;
+
+	*ret = false;
+	while (located < symbols->located + symbols->located_count &&
+	       strcmp(located->name, name) != 0)
+		located++;
+	if (located == symbols->located + symbols->located_count) {
+		error = array_reserve(&symbols->located, &symbols->located_capacity,
+				      symbols->located_count + 1, sizeof(*symbols->located));
+		if (error)
+			return error;
+		located = &symbols->located[symbols->located_count++];
+		error = symbols_locate(symbols, name, located);
+	}
+	for (size_t i = 0; !error && !*ret && i < located->count; i++)
+		*ret = located->list[i] == address;
+	return error;
 }
 
 static int symbol_compare(const void *left, const void *right, void *context)

@@ -28,7 +28,8 @@ bool elf_symbols_find(struct elf_symbols *symbols, const char *name, addr_t *ret
 		      uint64_t *ret_bytes);
 
 /** As elf_file_is_symbol(). */
-bool elf_symbols_has(struct elf_symbols *symbols, const char *name, addr_t address);
+MUST_USE struct error *elf_symbols_has(struct elf_symbols *symbols, const char *name,
+				       addr_t address, bool *ret);
 
 /** As elf_file_symbol_at(). */
 const char *elf_symbols_find_at(struct elf_symbols *symbols, addr_t address,

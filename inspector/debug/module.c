@@ -339,14 +339,13 @@ struct error *module_is_symbol(struct module *module, const char *name, addr_t a
 	*ret = false;
 	if (!error)
 		error = module_elf(module, &elf);
-	if (error)
+	if (!error)
+		error = elf_file_is_symbol(elf, name, at - bias, ret);
+	if (error || *ret)
 		return error;
-	*ret = elf_file_is_symbol(elf, name, at - bias);
-	if (*ret)
-		return NULL;
 	error = debug_find_symbols(module->state);
 	if (!error && state->debug_elf)
-		*ret = elf_file_is_symbol(state->debug_elf, name, at - bias);
+		error = elf_file_is_symbol(state->debug_elf, name, at - bias, ret);
 	return error;
 }
 

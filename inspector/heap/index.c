@@ -135,19 +135,57 @@ struct error *heap_index_mark(struct heap_index *index, addr_t at, bool *ret_fir
 	return NULL;
 }
 
+static inline __attribute__((always_inline)) uint32_t bit_count(uint32_t bits, bool has_popcnt)
+{
+	return has_popcnt ? (uint32_t)__builtin_popcount(bits) : heap_index_bit_count(bits);
+}
+
+// From the count before it to that behind it.
+static inline __attribute__((always_inline)) uint64_t count_cells(struct heap_cell *cells,
+								  uint64_t count, bool has_popcnt)
+{
+	for (size_t i = 0; i < HEAP_INDEX_PIECE_CELLS; i++) {
+		cells[i].before = (uint32_t)count;
+		count += bit_count(cells[i].bits, has_popcnt);
+	}
+	return count;
+}
+
+static uint64_t count_plain(struct heap_cell *cells, uint64_t count)
+{
+	return count_cells(cells, count, false);
+}
+
+#ifdef __x86_64__
+__attribute__((target("popcnt"))) static uint64_t count_popcnt(struct heap_cell *cells,
+							       uint64_t count)
+{
+	return count_cells(cells, count, true);
+}
+#endif
+
+static bool has_popcnt(void)
+{
+#ifdef __x86_64__
+	return __builtin_cpu_supports("popcnt");
+#else
+	return false;
+#endif
+}
+
 uint64_t heap_index_count(struct heap_index *index)
 {
+	uint64_t (*count_piece)(struct heap_cell * cells, uint64_t count) = count_plain;
 	uint64_t count = 0;
 
-	for (size_t i = 0; i < TABLE_LENGTH; i++) {
-		for (size_t j = 0; index->tables[i] && j < TABLE_LENGTH; j++) {
-			struct heap_cell *piece = index->tables[i][j];
-			for (size_t k = 0; piece && k < HEAP_INDEX_PIECE_CELLS; k++) {
-				piece[k].before = (uint32_t)count;
-				count += heap_index_bit_count(piece[k].bits);
-			}
-		}
-	}
+#ifdef __x86_64__
+	if (has_popcnt())
+		count_piece = count_popcnt;
+#endif
+	for (size_t i = 0; i < TABLE_LENGTH; i++)
+		for (size_t j = 0; index->tables[i] && j < TABLE_LENGTH; j++)
+			if (index->tables[i][j])
+				count = count_piece(index->tables[i][j], count);
 	return count;
 }
 
@@ -196,7 +234,7 @@ void heap_index_find_many(const struct heap_index *index, const uint64_t *words,
 			  uint32_t *ret)
 {
 #ifdef __x86_64__
-	if (__builtin_cpu_supports("popcnt")) {
+	if (has_popcnt()) {
 		find_many_popcnt(index, words, count, ret);
 		return;
 	}

@@ -143,6 +143,6 @@ const struct command command_attach = {
 	.option_count = ARRAY_COUNT(attach_options),
 	.examples = attach_examples,
 	.example_count = ARRAY_COUNT(attach_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_IN_SHELL,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_IN_SHELL,
 	.run = attach_run,
 };

@@ -378,6 +378,6 @@ const struct command command_cycles = {
 	.option_count = ARRAY_COUNT(cycles_options),
 	.examples = cycles_examples,
 	.example_count = ARRAY_COUNT(cycles_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = cycles_run,
 };

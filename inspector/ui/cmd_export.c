@@ -113,6 +113,7 @@ const struct command command_export = {
 	.option_count = ARRAY_COUNT(export_options),
 	.examples = export_examples,
 	.example_count = ARRAY_COUNT(export_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_WRITES_FILE | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_WRITES_FILE |
+		 COMMAND_EVERYWHERE,
 	.run = export_run,
 };

@@ -333,6 +333,6 @@ const struct command command_garbage = {
 	.option_count = ARRAY_COUNT(garbage_options),
 	.examples = garbage_examples,
 	.example_count = ARRAY_COUNT(garbage_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = garbage_run,
 };

@@ -130,7 +130,7 @@ const struct command command_referrers = {
 	.option_count = ARRAY_COUNT(referrers_options),
 	.examples = referrers_examples,
 	.example_count = ARRAY_COUNT(referrers_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = object_choice_check,
 	.run = referrers_run,
 };

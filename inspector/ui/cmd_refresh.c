@@ -18,6 +18,6 @@ const struct command command_refresh = {
 		"from one\n"
 		"answer to the next; each tells how old that is. After refresh the next of them "
 		"reads anew.",
-	.flags = COMMAND_INSPECTS | COMMAND_IN_CONSOLE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_IN_CONSOLE,
 	.run = refresh_run,
 };

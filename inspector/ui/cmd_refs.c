@@ -108,7 +108,7 @@ const struct command command_refs = {
 	.option_count = ARRAY_COUNT(refs_options),
 	.examples = refs_examples,
 	.example_count = ARRAY_COUNT(refs_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = refs_check,
 	.run = refs_run,
 };

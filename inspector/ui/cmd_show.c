@@ -140,7 +140,7 @@ const struct command command_show = {
 		"OBJECT is an address or the name of a type: then its first object by address.",
 	.examples = show_examples,
 	.example_count = ARRAY_COUNT(show_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = object_choice_check,
 	.run = show_run,
 };

@@ -259,6 +259,6 @@ const struct command command_types = {
 	.option_count = ARRAY_COUNT(types_options),
 	.examples = types_examples,
 	.example_count = ARRAY_COUNT(types_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = types_run,
 };

@@ -41,12 +41,13 @@ const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
 			   .word = COMMAND_PID,
 			   .argument = "PID",
 			   .summary = "the process, instead of TARGET"},
-	[ARGUMENTS_SNAPSHOT] = {.name = "snapshot",
-				.word = COMMAND_CHOICE,
-				.argument = "KIND",
-				.choices = snapshot_choices,
-				.summary = "what is read: copy, the process while it stands still "
-					   "(the default), or clone, a frozen fork of it"},
+	[ARGUMENTS_SNAPSHOT] =
+		{.name = "snapshot",
+		 .word = COMMAND_CHOICE,
+		 .argument = "KIND",
+		 .choices = snapshot_choices,
+		 .summary = "what is read: the process while it stands still, or a frozen "
+			    "clone of it while it runs on"},
 	[ARGUMENTS_NO_COLOR] = {.name = "no-color",
 				.summary = "no bold headings; the same as NO_COLOR=1"},
 	[ARGUMENTS_QUIET] = {.name = "quiet",
@@ -69,8 +70,9 @@ bool command_takes_common(const struct command *command, enum arguments_common c
 	case ARGUMENTS_LIMIT:
 		return command->flags & COMMAND_REPORTS && !(command->flags & COMMAND_WRITES_FILE);
 	case ARGUMENTS_PID:
-	case ARGUMENTS_SNAPSHOT:
 		return command->flags & COMMAND_INSPECTS;
+	case ARGUMENTS_SNAPSHOT:
+		return command->flags & COMMAND_READS_HEAP;
 	case ARGUMENTS_NO_COLOR:
 	case ARGUMENTS_QUIET:
 	case ARGUMENTS_VERBOSE:

@@ -74,6 +74,8 @@ enum command_flags {
 	/** Writes a file of its own kind: -o names that file and must be given, the report tells of
 	 *  it, and there is no -n. */
 	COMMAND_WRITES_FILE = 1 << 4,
+	/** Reads the heap, or has other verbs read it: takes --snapshot. */
+	COMMAND_READS_HEAP = 1 << 5,
 };
 
 /** What a verb is given to run. */

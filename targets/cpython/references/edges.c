@@ -211,6 +211,7 @@ static bool edges_take_gc(struct py_edges *edges, addr_t to, size_t gc_count,
 		if (reference->to != to || (reference->kind & (3 | EDGE_TAKEN)) != HEAP_EDGE_GC)
 			continue;
 		reference->kind |= EDGE_TAKEN;
+		edges->has_taken = true;
 		return true;
 	}
 	return false;
@@ -262,8 +263,9 @@ static void edges_owned(struct py_edges *edges, const struct py_plan *plan, addr
 	if (plan->owns_type && ((plan->is_instance && !atomic_load(&plan->visits_type)) ||
 				!edges_take_gc(edges, plan->type->at, gc_count, HEAP_EDGE_OWNED)))
 		edges_add(edges, plan->type->at, HEAP_EDGE_OWNED, PY_ORIGIN_TYPE, 0, NULL);
-	for (size_t i = 0; (plan->owned_count || plan->owns_type) && i < gc_count; i++)
+	for (size_t i = 0; edges->has_taken && i < gc_count; i++)
 		edges->list[i].kind &= ~(uint32_t)EDGE_TAKEN;
+	edges->has_taken = false;
 }
 
 // A class owns the names of its instances' attributes.

@@ -50,6 +50,8 @@ struct py_edges {
 	size_t capacity;
 	/** Of the object at hand. */
 	const struct py_type *type;
+	/** Some of its references have EDGE_TAKEN. */
+	bool has_taken;
 	/** Which way the object at hand has its attributes: a bit for values, one for a dict. */
 	unsigned variant;
 	struct py_edge_origin *origins;

@@ -1,32 +1,11 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "targets/cpython/scan/blocks.h"
 
-#include <string.h>
-
-/*
- * Objects/obmalloc.c, debug hooks: before the block its length (big-endian) and a word of one letter
- * for the kind of memory and seven forbidden bytes, 0xFB up to 3.7 and 0xFD since.
- */
-static const uint64_t DEBUG_FORBIDDEN_FD = 0xfdfdfdfdfdfdfdU;
-static const uint64_t DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
-
 /** No block is larger than what a process can have mapped. */
 static const uint64_t BLOCK_BYTES_MAX = 1ULL << 47;
 
 /** malloc/malloc.c: a chunk's size stands in the word before the block, with three flags. */
 enum { CHUNK_HEADER_BYTES = 16, CHUNK_BYTES_MIN = 32, CHUNK_FLAGS = 7, CHUNK_IS_MMAPPED = 2 };
-
-bool py_debug_header(const void *header, uint64_t *ret_bytes, unsigned char *ret_kind)
-{
-	uint64_t words[2];
-
-	memcpy(words, header, sizeof(words));
-	if (words[1] >> 8 != DEBUG_FORBIDDEN_FD && words[1] >> 8 != DEBUG_FORBIDDEN_FB)
-		return false;
-	*ret_bytes = __builtin_bswap64(words[0]);
-	*ret_kind = (unsigned char)words[1];
-	return true;
-}
 
 static const struct py_arena *blocks_arena(const struct py_blocks *blocks, addr_t at)
 {

@@ -8,6 +8,7 @@
  */
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "mem/malloc_heap.h"
 #include "mem/window.h"
@@ -16,9 +17,26 @@
 
 enum { PY_DEBUG_HEADER_BYTES = 16 };
 
+/*
+ * Objects/obmalloc.c, debug hooks: before the block its length (big-endian) and a word of one letter
+ * for the kind of memory and seven forbidden bytes, 0xFB up to 3.7 and 0xFD since.
+ */
+static const uint64_t PY_DEBUG_FORBIDDEN_FD = 0xfdfdfdfdfdfdfdU;
+static const uint64_t PY_DEBUG_FORBIDDEN_FB = 0xfbfbfbfbfbfbfbU;
+
 /** Whether the two words at @a header are those that debug hooks put before a block; then the bytes that
- *  were asked for, and the letter for the kind of memory. */
-bool py_debug_header(const void *header, uint64_t *ret_bytes, unsigned char *ret_kind);
+ *  were asked for, and the letter for the kind of memory. In line: asked of every block. */
+static inline bool py_debug_header(const void *header, uint64_t *ret_bytes, unsigned char *ret_kind)
+{
+	uint64_t words[2];
+
+	memcpy(words, header, sizeof(words));
+	if (words[1] >> 8 != PY_DEBUG_FORBIDDEN_FD && words[1] >> 8 != PY_DEBUG_FORBIDDEN_FB)
+		return false;
+	*ret_bytes = __builtin_bswap64(words[0]);
+	*ret_kind = (unsigned char)words[1];
+	return true;
+}
 
 /** What is known of blocks at one moment. */
 struct py_blocks {

@@ -171,7 +171,7 @@ static inline void scan_emit(struct py_scan *scan, const struct py_type *type,
 		flags |= HEAP_FROZEN;
 	if (scan->edges) {
 		if (!(flags & HEAP_STATIC))
-			flags |= py_edges_finalizer_flags(scan->edges, type, at);
+			flags |= type->is_gc ? py_edges_finalizer_flags(scan->edges, type, at) : 0;
 		scan_references(scan, type, at);
 	}
 
