@@ -5,9 +5,9 @@
 def load():
     """Defines the commands and functions, and watches what makes their knowledge out of date."""
     from . import command, session
-    from . import cmd_types
+    from . import cmd_graph, cmd_types
 
     session.watch()
     command.Leak()
-    for kind in (cmd_types.Types,):
+    for kind in (cmd_types.Types, cmd_graph.GarbageCommand):
         kind()

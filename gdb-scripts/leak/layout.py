@@ -3,6 +3,7 @@
 interpreter at hand. What differs between versions follows from which members exist (None: absent);
 what no member tells is decided in Layout._derive() and nowhere else."""
 from .errors import LeakError
+from .members import Members
 from .structs import Structs, symbol_address
 
 # name: the members to try, one after the other ("type:path").
@@ -191,6 +192,7 @@ class Layout:
             setattr(self, name, self.structs.size(*types))
         self._check()
         self._derive()
+        self.members = Members(self.structs)
 
     def _check(self):
         if self.structs.type("PyObject") is None or self.structs.type("PyTypeObject") is None:

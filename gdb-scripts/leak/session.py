@@ -3,10 +3,13 @@
 them is out of date."""
 import gdb
 
+from .edges import Edges
 from .errors import LeakError
+from .finalizers import Finalizers
 from .layout import Layout
 from .memory import Memory
 from .objects import Objects
+from .reprs import Reprs
 from .runtime import Runtime
 
 _layouts = {}
@@ -42,6 +45,16 @@ class Python:
         self.memory = memory
         self.runtime = Runtime(layout_of_it, memory)
         self.objects = Objects(layout_of_it, memory)
+        self.members = layout_of_it.members
+        self.reprs = Reprs(self)
+        self.finalizers = Finalizers(self)
+        self._edges = None
+
+    @property
+    def edges(self):
+        if self._edges is None:
+            self._edges = Edges(self)
+        return self._edges
 
 
 def layout():
