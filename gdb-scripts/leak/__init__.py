@@ -9,5 +9,5 @@ def load():
 
     session.watch()
     command.Leak()
-    for kind in (cmd_types.Types, cmd_graph.GarbageCommand):
+    for kind in (cmd_types.Types, cmd_graph.GarbageCommand, cmd_graph.CyclesCommand):
         kind()

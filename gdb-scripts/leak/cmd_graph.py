@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """leak garbage, leak cycles"""
-from . import garbage, graph, session
-from .cmd_types import note_problems
-from .command import LIMIT, LeakCommand
+from . import cycles, garbage, graph, session
+from .cmd_types import matches, note_problems
+from .command import LIMIT, LeakCommand, Option
 from .report import number
 
 TYPE_COLUMNS = [("name", "TYPE", False), ("count", "COUNT", True)]
@@ -85,4 +85,74 @@ in the numbers; the report says how many there are."""
         if count and not python.runtime.enabled:
             report.note("the collector is disabled: no collection comes by itself")
         note_edges(report, python)
+        note_problems(report, graph_now.torn, graph_now.collecting)
+
+
+CYCLE_COLUMNS = [("state", "STATE", False), ("count", "COUNT", True), ("objects", "OBJECTS", True),
+                 ("shape", "SHAPE", False), ("told", "FINALIZERS", False)]
+STATE_NOTES = {
+    "pending": "pending: the next collection of all generations frees them",
+    "uncollectable": "uncollectable: no collection ever frees them",
+    "frozen": "frozen: gc.freeze() keeps them out of collections",
+}
+
+
+class CyclesCommand(LeakCommand):
+    name = "cycles"
+    summary = "reference cycles by shape, and what becomes of them"
+    text = """A row for each shape and state: how many cycles, their objects (an attribute dict is none of its own),
+the shape, and which types have a finalizer (del: __del__, builtin: one in C, legacy: one that keeps a
+cycle from being freed). Cycles without a finalizer are left out unless -all is given. With PATTERN only
+those that have it in their shape or in the name of one of their types."""
+    arguments = "[PATTERN]"
+    most = 1
+    options = (Option("all", "cycles without a finalizer, too"), LIMIT)
+    examples = (("leak cycles", "cycles with a finalizer"),
+                ("leak cycles -all -n 10 Session", "any that have Session in them, ten shapes"))
+    completes_types = True
+
+    def run(self, report, options, words):
+        here = session.current()
+        found = cycles.find(here, options.get("all", False))
+        rows = [row for row in found.rows if not words or matches(words[0], row.shape)
+                or any(matches(words[0], name) for name in row.types)]
+        report.table("cycles", CYCLE_COLUMNS, [self._row(here, row) for row in rows],
+                     options.get("n", ROWS_SHOWN), "total" if rows else None)
+        report.set("without_finalizer", found.without_finalizer)
+        if not rows:
+            report.line("no such cycle" if words else "no cycle with a finalizer"
+                        if not options.get("all") else "no cycle")
+        self._notes(report, here, rows, found)
+
+    @staticmethod
+    def _row(here, row):
+        graph_now = graph.of(here)
+        finalizers = [{"type": name, "kind": kind} for name, kind in sorted(row.finalizers.items())]
+        holder = row.holder and dict(zip(("address", "type", "label", "held"), (
+            "0x%x" % row.holder[0], row.holder[1], row.holder[2], "0x%x" % row.holder[3])))
+        return {"shape": row.shape, "state": row.state, "count": row.count, "objects": row.objects,
+                "types": [name for name, _ in sorted(row.types.items(), key=lambda one: (
+                    -one[1], one[0]))],
+                "finalizers": finalizers, "holder": holder,
+                "told": ", ".join("%(type)s %(kind)s" % one for one in finalizers),
+                "example": ["0x%x" % graph_now.at[number] for number in row.example]}
+
+    @staticmethod
+    def _notes(report, here, rows, found):
+        held = [row for row in rows if row.state == "reachable"]
+        for row in held[:TOLD_MAX]:
+            report.note("%s: one of them is held by %s" % (row.shape, "%s%s, the object at 0x%x" % (
+                row.holder[1], row.holder[2], row.holder[0]) if row.holder
+                else "C code alone, as far as can be seen"))
+        for state in ("pending", "uncollectable", "frozen"):
+            if any(row.state == state for row in rows):
+                report.note(STATE_NOTES[state])
+        python = here.python()
+        if any(row.state == "pending" for row in rows) and not python.runtime.enabled:
+            report.note("the collector is disabled: no collection comes by itself")
+        if found.without_finalizer:
+            report.note("%s cycle%s without a finalizer left out: -all shows them, too" % (
+                number(found.without_finalizer), "" if found.without_finalizer == 1 else "s"))
+        note_edges(report, python)
+        graph_now = graph.of(here)
         note_problems(report, graph_now.torn, graph_now.collecting)

@@ -6,6 +6,7 @@ import gdb
 from .edges import Edges
 from .errors import LeakError
 from .finalizers import Finalizers
+from .labels import Labels
 from .layout import Layout
 from .memory import Memory
 from .objects import Objects
@@ -49,6 +50,13 @@ class Python:
         self.reprs = Reprs(self)
         self.finalizers = Finalizers(self)
         self._edges = None
+        self._labels = None
+
+    @property
+    def labels(self):
+        if self._labels is None:
+            self._labels = Labels(self)
+        return self._labels
 
     @property
     def edges(self):
