@@ -9,6 +9,7 @@ from .structs import symbol_address
 NESTING_MAX = 12
 MEMBERS_MAX = 4096
 GUESS_WORDS_MAX = 64
+FUNCTION_BYTES_MAX = 1 << 13
 # Members that point to an object and do not own it, where the name alone tells.
 BORROWED = ("f_gen", "wr_next", "wr_prev", "gi_iframe", "cr_iframe", "ag_iframe", "_f_frame_data",
             "f_localsplus", "_spec_cache.getitem", "_spec_cache.init")
@@ -56,16 +57,10 @@ class Members:
         return best
 
     def _candidates(self, at):
-        try:
-            block = gdb.block_for_pc(at)
-        except (gdb.error, RuntimeError):
-            return []
-        while block is not None and block.function is None:
-            block = block.superblock
-        if block is None or block.start != at:
-            return []
+        """Structs that the function's parameters and variables point to, those of what was inlined
+        into it from the same source file, too."""
         found = []
-        for symbol in _symbols_within(block):
+        for symbol in _symbols_within(at):
             kind = _strip(symbol.type)
             if kind.code != gdb.TYPE_CODE_PTR:
                 continue
@@ -125,11 +120,43 @@ class Members:
                                "%s[%d]" % (name, place), found, depth + 1)
 
 
-def _symbols_within(block, depth=0):
-    """Parameters and variables of a function, of the blocks within it, too."""
-    for symbol in block:
-        if symbol.is_argument or symbol.is_variable or symbol.needs_frame:
-            yield symbol
+def _block_at(at):
+    try:
+        return gdb.block_for_pc(at)
+    except (gdb.error, RuntimeError):
+        return None  # No debug information there.
+
+
+def _outermost(block):
+    """The function itself, not what was inlined into it; None when there is none."""
+    function = None
+    while block is not None and not block.is_static and not block.is_global:
+        if block.function is not None:
+            function = block
+        block = block.superblock
+    return function
+
+
+def _symbols_within(at):
+    """Parameters and variables of the function that begins at @at. GDB gives a block's surroundings
+    and not what is in it: so the blocks are found by the addresses they span."""
+    function = _outermost(_block_at(at))
+    # A function in parts (its unlikely one elsewhere) has a block that spans more than itself.
+    if function is None or int(function.function.value().address) != at:
+        return
+    source, seen = function.function.symtab.filename, set()
+    for pc in range(at, min(function.end, at + FUNCTION_BYTES_MAX), 2):
+        block = _block_at(pc)
+        while block is not None and not block.is_static and not block.is_global:
+            key = block.start, block.end, block.function and block.function.name
+            if key in seen:
+                break
+            seen.add(key)
+            if block.function is None or block.function.symtab.filename == source:
+                for symbol in block:
+                    if symbol.is_argument or symbol.is_variable or symbol.needs_frame:
+                        yield symbol
+            block = block.superblock
 
 
 def is_borrowed(struct, name):
