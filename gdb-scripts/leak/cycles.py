@@ -127,7 +127,7 @@ class _Finder:
             if number == skipped:
                 outgoing = []
             elif state[number] not in (garbage.UNREACHABLE, garbage.UNCOLLECTABLE):
-                own = graph.number.get(graph.types[number])
+                own = graph.number.get(self._class_of(number))
                 if own in outgoing:
                     outgoing = [to for to in outgoing if to != own]
             targets.append(outgoing)
@@ -135,6 +135,13 @@ class _Finder:
             targets = [[to for to in outgoing if to != skipped] if skipped in outgoing else outgoing
                        for outgoing in targets]
         return targets
+
+    def _class_of(self, number):
+        """The class that it is an instance of, old-style ones, too."""
+        graph, python = self._graph, self._python
+        if graph.types[number] == python.objects.instance_at:
+            return python.memory.word(graph.at[number] + python.layout.instance_class)
+        return graph.types[number]
 
     def _add(self, result, members, targets):
         finalizing = [number for number in members if self._finalizes(number)]

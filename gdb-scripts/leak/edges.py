@@ -50,7 +50,9 @@ class Edges:
         self.layout = python.layout
         self.memory = python.memory
         self.objects = python.objects
-        self.machine = Machine(python.memory) if Machine.is_supported() else None
+        self.machine = None
+        if Machine.is_supported():
+            self.machine = Machine(python.memory, python.runtime.current_thread())
         # Types whose code could not be followed: {name: why}.
         self.substituted = {}
         # Objects whose references could not be read: {address: why}.

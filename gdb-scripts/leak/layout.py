@@ -116,6 +116,7 @@ OPTIONAL = {
     "interp_gc": ["PyInterpreterState:gc"],
     "runtime_interpreters": ["_PyRuntimeState:interpreters.head"],
     "runtime_gc": ["_PyRuntimeState:gc"],
+    "runtime_current_thread": ["_PyRuntimeState:gilstate.tstate_current"],
     "interp_obmalloc": ["PyInterpreterState:obmalloc"],
     "obmalloc_arenas": ["struct _obmalloc_state:mgmt.arenas"],
     "obmalloc_maxarenas": ["struct _obmalloc_state:mgmt.maxarenas"],

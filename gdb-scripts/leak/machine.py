@@ -7,6 +7,7 @@ So a type's own tp_traverse tells which references the collector sees, for every
 extension module, on a core file as well as on a live process."""
 import gdb
 
+from . import libc
 from .errors import Fault, LeakError
 from .memory import BLOCK_MASK, BLOCK_SHIFT
 from .structs import symbol_address
@@ -19,7 +20,8 @@ VISIT_AT = 0x00fffe0000000000
 RETURN_AT = 0x00fffd0000000000
 # Runs of instructions for one object: some for each reference of a large one.
 BLOCKS_MAX = 1 << 22
-STACK_GUARD_OFFSET = 0x28
+THREAD_AT = 0x00fffc0000000000
+THREAD_BYTES = 1 << 16
 
 
 class Stopped(LeakError):
@@ -27,8 +29,12 @@ class Stopped(LeakError):
 
 
 class Machine:
-    def __init__(self, memory):
+    """@thread: a thread of Python's, and where the runtime keeps the current one (None: in a variable
+    of the thread itself). Code that asks for it finds this one, as the collector would be run by one."""
+
+    def __init__(self, memory, thread=None):
         self._memory = memory
+        self._thread_at, self._current_at = thread or (0, None)
         self._blocks = {}
         self._written = {}
         self._architecture = gdb.selected_inferior().architecture()
@@ -37,8 +43,9 @@ class Machine:
         self.f = (0, 0, 0, 64)
         self.visit_at = VISIT_AT
         self.visited = []
-        # Of what stands at %fs only the stack guard is read, as if it were 0.
-        self.thread_pointer = STACK_AT - STACK_GUARD_OFFSET - 8
+        # Of what stands at %fs the stack guard is read, as if it were 0, and below it variables of
+        # the thread, of which Python has one: which thread it is.
+        self.thread_pointer = self.thread_variable_at = THREAD_AT
         self.holds = holds
         self._helpers = self._make_helpers()
 
@@ -56,7 +63,8 @@ class Machine:
         r, blocks, helpers = self.r, self._blocks, self._helpers
         self.visited = []
         self._written.clear()
-        self._written.update(self.before())
+        if self._current_at is not None and not self._memory.word(self._current_at):
+            self._written[self._current_at] = self._thread_at
         for place, argument in zip((7, 6, 2, 1), arguments):
             r[place] = argument
         # As after a call: the stack is 8 off a multiple of 16.
@@ -81,11 +89,10 @@ class Machine:
                 raise Stopped("its code reads 0x%x, which cannot be read" % fault.at) from fault
         raise Stopped("its code does not end")
 
-    def before(self):
-        """Words that the function finds changed: {address: value}."""
-        return {}
-
     def _translate(self, at):
+        known = libc.stand_in(at)
+        if known:
+            return known
         block = Block(self._resolve)
         here = at
         while not block.ended:
@@ -128,7 +135,9 @@ class Machine:
     def _make_helpers(self):
         """load8 to store64 as closures: they are most of what runs."""
         written, blocks, memory = self._written, self._memory.blocks, self._memory
-        stack_from, stack_to = STACK_AT - 4096, STACK_AT + STACK_BYTES
+        stack_from, stack_to = STACK_AT, STACK_AT + STACK_BYTES
+        thread_from, thread_to = THREAD_AT - THREAD_BYTES, THREAD_AT + THREAD_BYTES
+        thread_at = self._thread_at
 
         def load64(at):
             if not at & 7:
@@ -139,6 +148,8 @@ class Machine:
                 except KeyError:
                     if stack_from <= at < stack_to:
                         return 0
+                    if thread_from <= at < thread_to:
+                        return thread_at if at <= THREAD_AT else 0
                     return memory.word(at)
             low = at & 7
             whole = load64(at - low) | load64(at - low + 8) << 64

@@ -135,3 +135,14 @@ class Runtime:
                 found.append((interpreter, at))
                 at = self._pointer(at + layout.tstate_next)
         return found
+
+    def current_thread(self):
+        """(a thread's state, where the runtime keeps that of the thread that has the GIL or None)"""
+        threads = self.thread_states()
+        offset = self.layout.runtime_current_thread
+        if offset is not None:
+            where = self.runtime_at + offset
+        else:
+            where = symbol_address("_PyThreadState_Current")
+        # The oldest thread is at the end of the list, the main interpreter last of all.
+        return threads[-1][1] if threads else 0, where

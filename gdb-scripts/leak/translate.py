@@ -35,7 +35,7 @@ def _registers():
 REGISTERS = _registers()
 SUFFIXES = {"b": 8, "w": 16, "l": 32, "q": 64}
 MEMORY = re.compile(r"^(%fs:)?(-?0x[0-9a-f]+|-?\d+)?(?:\((%\w+)?(?:,(%\w+)(?:,(\d))?)?\))?$")
-PREFIXES = ("repz ", "bnd ", "notrack ", "data16 ", "cs ")
+PREFIXES = ("repz ", "bnd ", "notrack ", "data16 ", "cs ", "rex.W ")
 # Of a comparison of a and b, all unsigned; sa and sb are the same numbers signed.
 CONDITIONS = {
     "e": ("a == b", "(a + b) & mask == 0"), "ne": ("a != b", "(a + b) & mask != 0"),
