@@ -19,6 +19,9 @@ MEMBER_OBJECT_EX = 16
 # SHARED_KEYS_MAX_SIZE of Objects/dictobject.c.
 SHARED_KEYS_MAX = 30
 WORD = 8
+CONTAINERS = ("PyList_Type", "PyTuple_Type", "PyDict_Type", "PySet_Type", "PyFrozenSet_Type",
+              "PyUnicode_Type", "PyBytes_Type", "PyString_Type", "PyByteArray_Type", "PyLong_Type",
+              "PyInt_Type")
 
 
 class Plan:
@@ -62,8 +65,20 @@ class Edges:
         at = self.layout.type_at
         self._list, self._tuple, self._dict = (self._traverse_of(at(name)) for name in
                                                ("PyList_Type", "PyTuple_Type", "PyDict_Type"))
+        self._containers = {at(name) for name in CONTAINERS} - {None}
         self._module = at("PyModule_Type")
         self._subtype = members.function_address("subtype_traverse")
+
+    def known_size(self, type_at):
+        """Up to which size objects of a type, or of the builtin one that it derives from, are known
+        through and through: all that they refer to stands in their items. 0 for other types."""
+        for _ in range(64):
+            if not type_at:
+                return 0
+            if type_at in self._containers:
+                return self.memory.word(type_at + self.layout.type_basicsize)
+            type_at = self.memory.word(type_at + self.layout.type_base)
+        return 0
 
     def _traverse_of(self, type_at):
         return self.memory.word(type_at + self.layout.type_traverse) if type_at else None
@@ -80,6 +95,8 @@ class Edges:
         plan.direct = self._reader(kind.traverse)
         if plan.direct is None and kind.is_heap and kind.traverse and kind.traverse == self._subtype:
             self._plan_instance(plan)
+        elif kind.flags & self.layout.managed_dict:
+            plan.managed = True
         elif not kind.flags & flags.TYPE_SUBCLASS and kind.at != self._module:
             plan.dict_offset = signed(self.memory.word(kind.at + self.layout.type_dictoffset))
         return plan

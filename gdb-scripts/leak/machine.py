@@ -89,6 +89,13 @@ class Machine:
                 raise Stopped("its code reads 0x%x, which cannot be read" % fault.at) from fault
         raise Stopped("its code does not end")
 
+    @staticmethod
+    def divide(number, by):
+        if not by:
+            raise Stopped("its code divides by 0")
+        quotient = abs(number) // abs(by)
+        return quotient if (number < 0) == (by < 0) else -quotient
+
     def _translate(self, at):
         known = libc.stand_in(at)
         if known:

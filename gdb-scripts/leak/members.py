@@ -174,8 +174,6 @@ def owned_of(edges, plan):
         return plan.struct
     layout, word = edges.layout, edges.memory.word
     base = plan.type.at
-    if plan.type.name and edges.objects.instance_at == base:
-        base = edges.objects.instance_at
     dealloc = word(base + layout.type_dealloc)
     subtype = function_address("subtype_dealloc")
     for _ in range(64):
@@ -191,6 +189,8 @@ def owned_of(edges, plan):
 def _owned_of_base(edges, base, dealloc):
     layout, word = edges.layout, edges.memory.word
     size = word(base + layout.type_basicsize)
+    if size <= edges.known_size(base):
+        return []
     weak_at = word(base + layout.type_weaklistoffset)
     head = layout.object_type + 8
     if size <= head:

@@ -426,6 +426,27 @@ class Block:
             (1 << bits) - 1)))
         self._flags = None
 
+    def _divide(self, operands, bits, signed):
+        """rdx:rax by the operand, quotient to rax, remainder to rdx; signed ones round towards 0."""
+        if bits not in (32, 64):
+            raise Unknown("division of %d bits" % bits)
+        mask = (1 << bits) - 1
+        self.emit("t = (r[2] & 0x%x) << %d | r[0] & 0x%x" % (mask, bits, mask))
+        self.emit("s = " + operands[0].load(bits))
+        if signed:
+            self.emit("t = (t ^ 0x%x) - 0x%x" % (1 << 2 * bits - 1, 1 << 2 * bits - 1))
+            self.emit("s = (s ^ 0x%x) - 0x%x" % (1 << bits - 1, 1 << bits - 1))
+        self.emit("q = m.divide(t, s)")
+        self.emit("r[0] = q & 0x%x" % mask)
+        self.emit("r[2] = (t - q * s) & 0x%x" % mask)
+        self._flags = None
+
+    def _op_div(self, operands, bits):
+        self._divide(operands, bits, False)
+
+    def _op_idiv(self, operands, bits):
+        self._divide(operands, bits, True)
+
     def _op_bt(self, operands, bits):
         # Only the carry flag, as a < b: the bit is set.
         self._set_flags(CMP, "1 - (%s >> (%s %% %d) & 1)" % (
