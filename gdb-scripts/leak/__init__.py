@@ -4,10 +4,19 @@
 
 def load():
     """Defines the commands and functions, and watches what makes their knowledge out of date."""
-    from . import command, session
-    from . import cmd_graph, cmd_types
+    import gdb
+
+    from . import (cmd_control, cmd_graph, cmd_object, cmd_state, cmd_types, command, functions,
+                   printers, session)
 
     session.watch()
+    gdb.events.stop.connect(cmd_control.show_stack)
     command.Leak()
-    for kind in (cmd_types.Types, cmd_graph.GarbageCommand, cmd_graph.CyclesCommand):
+    for kind in (cmd_types.Types, cmd_graph.CyclesCommand, cmd_graph.GarbageCommand,
+                 cmd_object.Show, cmd_object.Refs, cmd_object.Referrers, cmd_object.Path,
+                 cmd_state.Diff, cmd_state.Stats, cmd_state.Untracked, cmd_control.Break,
+                 cmd_control.Handoff):
         kind()
+    functions.LeakType()
+    functions.LeakObject()
+    printers.register()

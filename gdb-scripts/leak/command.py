@@ -34,10 +34,8 @@ class Leak(gdb.Command):
 
 Works on a live process, a core file, and over `target remote`; runs nothing in the program.
 
-  leak types       objects that the collector tracks, by type
-  leak cycles      reference cycles by shape, and what becomes of them
-
-Each has its own help: `help leak types`."""
+Begin with `leak types` (what fills the memory) or `leak cycles` (what can never be freed); `help leak
+types` tells more, with examples. Every command takes -json for programs."""
 
     def __init__(self):
         super().__init__("leak", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, True)
@@ -124,6 +122,9 @@ class LeakCommand(gdb.Command):
             report = Report(self.name, options.get("json"))
             self.run(report, options, words)
             report.end()
+            known = session.existing()
+            if known is not None:
+                known.asked[self.name] = report.document
         except LeakError as error:
             raise gdb.GdbError(str(error)) from None
         except gdb.error as error:

@@ -6,7 +6,7 @@ alone is asked. Where code cannot be followed, the struct's members stand in for
 the report says for which types."""
 from . import layout as flags
 from . import members
-from .errors import Fault, LeakError
+from .errors import Fault
 from .machine import Machine, Stopped
 
 # More items than any real object has; a corrupt one ends here.
@@ -79,6 +79,14 @@ class Edges:
                 return self.memory.word(type_at + self.layout.type_basicsize)
             type_at = self.memory.word(type_at + self.layout.type_base)
         return 0
+
+    def is_object(self, at):
+        """Whether a word that may be a reference leads to something like an object."""
+        try:
+            return (self.objects.type_of(at) is not None
+                    and 0 < self.memory.word(at + self.layout.object_refcnt))
+        except Fault:
+            return False
 
     def _traverse_of(self, type_at):
         return self.memory.word(type_at + self.layout.type_traverse) if type_at else None
@@ -343,7 +351,3 @@ class Edges:
 
 def signed(word):
     return word - (1 << 64) if word >> 63 else word
-
-
-class NoEdges(LeakError):
-    """Of an object that is none."""

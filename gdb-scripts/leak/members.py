@@ -16,10 +16,11 @@ BORROWED = ("f_gen", "wr_next", "wr_prev", "gi_iframe", "cr_iframe", "ag_iframe"
 
 
 class Struct:
-    """`members`: [(offset, pointers in a row, name)]; `size` in bytes."""
+    """`members`: [(offset, pointers in a row, name)]; `size` in bytes; `type` as GDB knows it."""
 
-    def __init__(self, name, size, members):
+    def __init__(self, name, kind, size, members):
         self.name = name
+        self.type = kind
         self.size = size
         self.members = members
 
@@ -56,6 +57,15 @@ class Members:
                 best = struct
         return best
 
+    def struct_of_type(self, python, kind):
+        """The gdb.Type of a type's objects; None where no function tells, or only of a part."""
+        word, layout = python.memory.word, python.layout
+        for at in (word(kind.at + layout.type_dealloc), word(kind.at + layout.type_traverse)):
+            found = self.of_function(at, kind.basicsize) if at else None
+            if found is not None and found.size == kind.basicsize:
+                return found.type
+        return None
+
     def _candidates(self, at):
         """Structs that the function's parameters and variables point to, those of what was inlined
         into it from the same source file, too."""
@@ -71,7 +81,7 @@ class Members:
 
     def struct(self, kind):
         """The Struct of a type that begins with a PyObject; None of another one."""
-        name = kind.name
+        name, original = kind.name, kind
         kind = _strip(kind)
         if kind.code != gdb.TYPE_CODE_STRUCT or not self.is_object(kind):
             return None
@@ -81,7 +91,7 @@ class Members:
             self._walk(kind, 0, "", found, 0)
             # The head written out as macros do: its pointers are no references of this kind.
             found = [one for one in found if one[0] >= self._base.sizeof]
-            self._structs[key, kind.sizeof] = Struct(name or key, kind.sizeof, found)
+            self._structs[key, kind.sizeof] = Struct(name or key, original, kind.sizeof, found)
         return self._structs[key, kind.sizeof]
 
     def is_object(self, kind, depth=0):
@@ -215,10 +225,10 @@ def _owned_of_base(edges, base, dealloc):
     return result
 
 
-def references(edges, plan, at):
+def references(edges, plan, at, owned=None):
     """[(address, kind, name)] of an object by its struct's members alone."""
     found = []
-    for offset, count, kind, name in owned_of(edges, plan):
+    for offset, count, kind, name in owned_of(edges, plan) if owned is None else owned:
         for place, to in enumerate(edges.memory.words(at + offset, count)):
             if to and not to & 7 and (kind != "guess" or edges.is_object(to)):
                 found.append((to, kind, name if count == 1 else "%s[%d]" % (name, place)))

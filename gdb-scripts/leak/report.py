@@ -15,13 +15,13 @@ PROGRESS_AFTER_SECONDS = 1.0
 class Report:
     def __init__(self, verb, wants_json):
         self._wants_json = wants_json
-        self._document = {"verb": verb}
+        self.document = {"verb": verb}
         self._lines = []
         self._notes = []
 
     def set(self, key, value):
         """For programs alone."""
-        self._document[key] = value
+        self.document[key] = value
 
     def line(self, text):
         self._lines.append(text)
@@ -32,7 +32,7 @@ class Report:
     def table(self, key, columns, rows, limit=None, total=None, shown=None):
         """@columns: (key, title, is a number); @rows: dicts. JSON has all of them, a table @limit.
         @shown: columns of the table where not all are for a person."""
-        self._document[key] = rows
+        self.document[key] = rows
         columns = [column for column in columns if shown is None or column[0] in shown]
         visible = rows if limit is None else rows[:limit]
         if not rows:
@@ -59,8 +59,8 @@ class Report:
 
     def end(self):
         if self._wants_json:
-            self._document["notes"] = self._notes
-            gdb.write(json.dumps(self._document) + "\n")
+            self.document["notes"] = self._notes
+            gdb.write(json.dumps(self.document) + "\n")
             return
         lines = self._lines + ([""] if self._lines and self._notes else []) + self._notes
         gdb.write("".join(line + "\n" for line in lines))

@@ -26,6 +26,10 @@ class Session:
         self._python = None
         # Graphs and the like that commands keep until the inferior runs: {name: anything}.
         self.kept = {}
+        # What `leak diff` compares with: {type name: tracked objects}.
+        self.baseline = None
+        # Answers given so far, for `leak handoff`: {verb: its document}.
+        self.asked = {}
 
     def forget(self):
         self.memory.forget()
