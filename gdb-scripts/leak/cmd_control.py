@@ -69,25 +69,23 @@ as with any other breakpoint."""
 
 def find_type(python, word):
     """The TypeInfo that a name or an address means."""
-    from . import holders
-    here = session.current()
     try:
         at = int(word, 0)
     except ValueError:
         at = None
     if at is None:
-        at = _type_called(here, python, word)
+        at = _type_called(python, word)
     found = python.objects.type(at)
     if found is None:
         raise LeakError("there is no type at 0x%x" % at)
     return found
 
 
-def _type_called(here, python, word):
+def _type_called(python, word):
     """Of the tracked objects' types and of the classes among the tracked objects."""
     from .walk import Walk
     walk, exact, last = Walk(python.layout, python.memory), set(), {}
-    objects, memory = python.objects, python.memory
+    objects = python.objects
     candidates = set()
     for generation in python.runtime.generations:
         addresses, types = walk.objects(generation)

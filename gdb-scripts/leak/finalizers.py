@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What calls code when it dies, and may the collector free it? has_finalizer() of Python 2's gcmodule.c,
 has_legacy_finalizer() of Python 3's."""
-from . import layout as flags
 from .errors import Fault
 from .machine import Stopped
 from .structs import symbol_address
@@ -121,7 +120,7 @@ class Finalizers:
 
     def weak_references(self, graph):
         """[(number, address referred to)] of the weak references in a graph that have a callback."""
-        layout, memory, names = self._layout, self._memory, self._objects
+        layout, memory = self._layout, self._memory
         weak = {layout.type_at(name) for name in ("_PyWeakref_RefType", "_PyWeakref_ProxyType",
                                                   "_PyWeakref_CallableProxyType")} - {None}
         is_weak, found = {}, []
@@ -146,7 +145,3 @@ class Finalizers:
                 return False
             type_at = self._memory.word(type_at + self._layout.type_base)
         return False
-
-
-def is_heap_type(found):
-    return bool(found.flags & flags.HEAP_TYPE)

@@ -14,6 +14,8 @@ POOL_SIZES = (1 << 12, 1 << 13, 1 << 14, 1 << 15, 1 << 16)
 ALIGNMENTS = (16, 8)
 # PYTHONMALLOC=debug and debug builds put two words before each block (Objects/obmalloc.c).
 DEBUG_WORDS = 2
+# Reference counts that may be an address; and those that are none, whatever they are.
+COUNT_PLAIN, COUNT_IMMORTAL, COUNT_MAX = 1 << 16, 1 << 31, 1 << 33
 
 
 class Pools:
@@ -155,12 +157,35 @@ class Pools:
             kind = self._place_of(kind_at)
             if kind is None or kind[0] != before:
                 continue
+            if not self._is_count(words[place + to_count]) and not self._fits(words, place, before,
+                                                                             count, kind):
+                continue
             head = place - (layout.gc_head_bytes >> 3)
             if kind[1] and self._is_tracked(words, head):
                 return
             self.counts[kind[2]] += 1
             self.bytes[kind[2]] += count * 8
             return
+
+    def _is_count(self, word):
+        """Whether a word can be nothing but a reference count; those of immortal objects are high."""
+        if self._layout.has_immortals and COUNT_IMMORTAL <= word < COUNT_MAX:
+            return True
+        return word < COUNT_PLAIN
+
+    def _fits(self, words, place, before, count, kind):
+        """What looks like a reference count may be an address, and the block an array of pointers: then
+        the block's size must be that of such an object."""
+        basic, item = kind[3], kind[4]
+        size = basic
+        if item:
+            at = place + (self._layout.var_size >> 3)
+            if at >= len(words) or words[at] > 512:
+                return False
+            size += item * words[at]
+        own = before * 8 + size + (3 * 8 + DEBUG_WORDS * 8 if self._debug else 0)
+        return count * 8 - 16 < own <= count * 8 and words[place + (
+            self._layout.object_refcnt >> 3)] < COUNT_MAX
 
     def _is_tracked(self, words, head):
         layout = self._layout
@@ -183,6 +208,7 @@ class Pools:
             if kind is not None:
                 before = (self._layout.gc_head_bytes >> 3 if kind.is_gc else 0) + (
                     2 if kind.flags & self._layout.preheader_flags else 0)
-                place = before, kind.is_gc and not kind.flags & flags.TYPE_SUBCLASS, kind.name
+                place = before, kind.is_gc and not kind.flags & flags.TYPE_SUBCLASS, kind.name, \
+                    kind.basicsize, kind.itemsize
             self._places[kind_at] = place
         return self._places[kind_at]

@@ -139,6 +139,16 @@ def symbol_address(name):
             raise LeakError("GDB knows %s and not where it is: %s" % (name, error)) from error
         if address is not None:
             return int(address)
+    return _linker_address(name)
+
+
+def _linker_address(name):
+    """By the linker's names alone, as link-time optimization may have left them ("arenas.lto_priv")."""
+    for suffix in ("", ".lto_priv", ".lto_priv.0"):
+        try:
+            return int(gdb.parse_and_eval("(long)&'%s%s'" % (name, suffix))) & (1 << 64) - 1
+        except gdb.error:
+            continue  # No such symbol; GDB has no other way to say so.
     return None
 
 
