@@ -18,6 +18,9 @@ def rows_of(counts):
 def note_edges(report, python):
     """What references could not be found exactly, and what not at all."""
     edges = python.edges
+    report.set("problems", python.problems)
+    for sentence in python.problems:
+        report.note(sentence)
     report.set("substituted", edges.substituted)
     report.set("unreadable", len(edges.unreadable))
     for name, reason in list(edges.substituted.items())[:TOLD_MAX]:

@@ -3,7 +3,7 @@
 import gdb
 
 from . import session
-from .errors import LeakError
+from .errors import Fault, LeakError
 from .report import Report
 
 
@@ -125,6 +125,9 @@ class LeakCommand(gdb.Command):
             known = session.existing()
             if known is not None:
                 known.asked[self.name] = report.document
+        except Fault as fault:
+            raise gdb.GdbError("leak %s: %s, which it needs; a core file may be truncated, and an "
+                               "address may be that of no object" % (self.name, fault)) from None
         except LeakError as error:
             raise gdb.GdbError(str(error)) from None
         except gdb.error as error:

@@ -7,7 +7,7 @@ the report says for which types."""
 from . import layout as flags
 from . import members
 from .errors import Fault
-from .machine import Machine, Stopped
+from .machine import Machine, Stopped, Unreadable
 
 # More items than any real object has; a corrupt one ends here.
 ITEMS_MAX = 1 << 28
@@ -178,6 +178,9 @@ class Edges:
         if self.machine is not None and kind.name not in self.substituted:
             try:
                 return self.machine.visits(kind.traverse, at)
+            except Unreadable as fault:
+                self.unreadable[at] = str(fault)
+                return self.machine.visited
             except Stopped as stopped:
                 self.substituted[kind.name] = str(stopped)
         elif self.machine is None:

@@ -6,6 +6,7 @@ is reachable. Of the rest, objects with a legacy finalizer and what they reach a
 from collections import Counter
 
 from . import graph as graphs
+from .errors import Fault
 from .runtime import DEBUG_SAVEALL
 
 # The collector does not look at it; held from outside; to be freed; not to be freed.
@@ -108,8 +109,13 @@ def in_garbage_list(python):
     at, layout = python.runtime.garbage_at, python.layout
     if not at:
         return []
-    count = python.memory.word(at + layout.var_size)
-    return python.memory.words(python.memory.word(at + layout.list_items), count) if count else []
+    try:
+        count = python.memory.word(at + layout.var_size)
+        items_at = python.memory.word(at + layout.list_items)
+        return python.memory.words(items_at, count) if count else []
+    except Fault as fault:
+        python.problem("what is in gc.garbage is not known: %s" % fault)
+        return []
 
 
 def _count_in_garbage(python, result):

@@ -115,6 +115,11 @@ def refcounts(python, addresses):
     immortal = 1 << 31 if layout.has_immortals else 0
     found = []
     for at in addresses:
-        count = word(at + to_count) & mask
+        try:
+            count = word(at + to_count) & mask
+        except Fault:
+            # Held by whatever it is that cannot be read: nothing is told as garbage for want of a count.
+            python.problem("reference counts cannot be read; such objects pass for reachable")
+            count = never
         found.append(never if count & immortal else count)
     return found

@@ -177,6 +177,10 @@ UNICODE_SUBCLASS = 1 << 28
 DICT_SUBCLASS = 1 << 29
 TYPE_SUBCLASS = 1 << 31
 
+INSTALL = ("Install it (Debian: apt install python3.11-dbg, of just this version; `info sharedlibrary` tells "
+           "what GDB has read). Of a core file GDB needs the program too (`gdb PYTHON CORE`), and of a "
+           "truncated one it may find no libraries")
+
 
 class Layout:
     """Offsets as attributes, and `fields` with everything that is known of each."""
@@ -197,11 +201,8 @@ class Layout:
 
     def _check(self):
         if self.structs.type("PyObject") is None or self.structs.type("PyTypeObject") is None:
-            raise LeakError(
-                "GDB knows no PyObject here: this is no Python, or its debug information is "
-                "missing. Install it (Debian: apt install python3.11-dbg, of just this version; "
-                "`info sharedlibrary` and `info files` tell what GDB has read), or look into "
-                "another process")
+            raise LeakError("GDB knows no PyObject here: this is no Python, or its debug information "
+                            "is missing. " + INSTALL)
         if self.object_tid is not None:
             raise LeakError("this is a free-threaded build of CPython, which keeps no lists of "
                             "tracked objects; leak reads builds with a GIL")
@@ -212,9 +213,9 @@ class Layout:
                    if self.fields[name] is None]
         missing += [SIZES[name][0] for name in REQUIRED_SIZES if not getattr(self, name)]
         if missing:
-            raise LeakError("the debug information does not describe %s: this is no build of "
-                            "CPython 2.7 or 3.6 and later that leak knows"
-                            % ", ".join(missing[:4]))
+            raise LeakError("GDB knows PyObject here, perhaps from an extension module, but not %s: the "
+                            "debug information of the interpreter itself is missing, or this is no "
+                            "CPython 2.7 or 3.6 and later. %s" % (", ".join(missing[:3]), INSTALL))
 
     def _derive(self):
         """What the flags of a type mean is in no debug information. Include/object.h: bit 4 is

@@ -28,6 +28,10 @@ class Stopped(LeakError):
     """The function could not be followed to its end; says why."""
 
 
+class Unreadable(Stopped):
+    """Nor can it be for this object; for others it may."""
+
+
 class Machine:
     """@thread: a thread of Python's, and where the runtime keeps the current one (None: in a variable
     of the thread itself). Code that asks for it finds this one, as the collector would be run by one."""
@@ -86,7 +90,7 @@ class Machine:
             try:
                 at = block(self, r, self.x, *helpers)
             except Fault as fault:
-                raise Stopped("its code reads 0x%x, which cannot be read" % fault.at) from fault
+                raise Unreadable("0x%x cannot be read" % fault.at) from fault
         raise Stopped("its code does not end")
 
     @staticmethod

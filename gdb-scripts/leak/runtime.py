@@ -67,7 +67,7 @@ class Runtime:
                 "the program has not started yet" % fault.at) from fault
         if not found:
             raise LeakError("this Python is not initialised yet, or is no longer: let it run and "
-                            "ask again")
+                            "ask again (of a core file: it may be truncated)")
         return found
 
     def _read_collector(self):

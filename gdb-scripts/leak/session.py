@@ -53,8 +53,14 @@ class Python:
         self.members = layout_of_it.members
         self.reprs = Reprs(self)
         self.finalizers = Finalizers(self)
+        # Sentences about what could not be read, beyond torn lists.
+        self.problems = []
         self._edges = None
         self._labels = None
+
+    def problem(self, sentence):
+        if sentence not in self.problems:
+            self.problems.append(sentence)
 
     @property
     def labels(self):
@@ -108,13 +114,12 @@ def _forget_files(_event=None):
 
 def _forget_inferior(event):
     _sessions.pop(event.inferior.num, None)
-    _forget_memory()
 
 
 def watch():
     """From now on GDB's events decide what is out of date."""
     registry = (("cont", _forget_memory), ("memory_changed", _forget_memory),
-                ("register_changed", _forget_memory), ("exited", _forget_inferior),
+                ("register_changed", _forget_memory), ("exited", _forget_memory),
                 ("inferior_call", _forget_memory), ("new_objfile", _forget_files),
                 ("clear_objfiles", _forget_files), ("free_objfile", _forget_files),
                 ("inferior_deleted", _forget_inferior), ("stop", _forget_memory))
