@@ -128,15 +128,35 @@ e2e: all demo/leak_demo ## the end-to-end tests alone: make e2e PYTEST_ARGS='-k 
 bench: all ## time, pause and memory for 100 k to 10 M objects
 	tests/bench/run
 
+# For which programs and libraries GDB is to load the commands of gdb-scripts by itself; more of them:
+# make install GDB_OBJFILES=$HOME/.pyenv/versions/3.9.18/lib/libpython3.9.so.1.0
+GDB_VERSIONS := 2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13
+GDB_OBJFILES ?= $(GDB_VERSIONS:%=/usr/bin/python%) \
+                $(foreach v,$(GDB_VERSIONS),/usr/lib/$(shell $(CC) -print-multiarch)/libpython$(v).so.1.0)
+GDB_SHARE    := $(PREFIX)/share/gdb
+
 .PHONY: install
-install: all ## into PREFIX (/usr/local) under DESTDIR
+install: all install-gdb ## into PREFIX (/usr/local) under DESTDIR
 	install -D -m 755 $(BUILD)/leakinspect $(DESTDIR)$(PREFIX)/bin/leakinspect
 	install -D -m 644 inspector/leakinspect.1 $(DESTDIR)$(PREFIX)/share/man/man1/leakinspect.1
 	install -D -m 644 inspector/completion.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/leakinspect
 
+.PHONY: install-gdb
+install-gdb: ## the commands for GDB alone
+	install -D -m 644 gdb-scripts/leak.gdb $(DESTDIR)$(GDB_SHARE)/leakinspect/leak.gdb
+	install -d $(DESTDIR)$(GDB_SHARE)/leakinspect/leak
+	install -m 644 gdb-scripts/leak/*.py $(DESTDIR)$(GDB_SHARE)/leakinspect/leak
+	@for file in $(GDB_OBJFILES); do \
+		script=$(DESTDIR)$(GDB_SHARE)/auto-load$$file-gdb.gdb; \
+		mkdir -p "$$(dirname "$$script")" && \
+		sed 's,@HOME@,$(GDB_SHARE)/leakinspect,' gdb-scripts/auto-load.gdb.in >"$$script" || exit 1; \
+	done
+
 .PHONY: uninstall
 uninstall: ## takes away what install put there
+	rm -rf $(DESTDIR)$(GDB_SHARE)/leakinspect
+	rm -f $(GDB_OBJFILES:%=$(DESTDIR)$(GDB_SHARE)/auto-load%-gdb.gdb)
 	rm -f $(DESTDIR)$(PREFIX)/bin/leakinspect \
 		$(DESTDIR)$(PREFIX)/share/man/man1/leakinspect.1 \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/leakinspect

@@ -40,6 +40,8 @@ def _leak_load():
     sys.path.insert(0, folder)
     try:
         # Loaded once more, it is read anew: an edited file counts.
+        if hasattr(sys.modules.get("leak"), "unload"):
+            sys.modules["leak"].unload()
         for name in [name for name in sys.modules if name == "leak" or name.startswith("leak.")]:
             del sys.modules[name]
         import leak

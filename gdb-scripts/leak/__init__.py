@@ -4,13 +4,11 @@
 
 def load():
     """Defines the commands and functions, and watches what makes their knowledge out of date."""
-    import gdb
-
     from . import (cmd_control, cmd_graph, cmd_object, cmd_state, cmd_types, command, functions,
                    printers, session)
 
     session.watch()
-    gdb.events.stop.connect(cmd_control.show_stack)
+    session.connect("stop", cmd_control.show_stack)
     command.Leak()
     for kind in (cmd_types.Types, cmd_graph.CyclesCommand, cmd_graph.GarbageCommand,
                  cmd_object.Show, cmd_object.Refs, cmd_object.Referrers, cmd_object.Path,
@@ -20,3 +18,10 @@ def load():
     functions.LeakType()
     functions.LeakObject()
     printers.register()
+
+
+def unload():
+    """GDB's events are no longer watched; for who loads the package anew."""
+    from . import session
+
+    session.unwatch()

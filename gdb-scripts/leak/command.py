@@ -141,18 +141,19 @@ class LeakCommand(gdb.Command):
         raise NotImplementedError
 
     def complete(self, text, word):
-        if word.startswith("-") or text.endswith("-"):
-            return ["-" + option.name for option in self.options
-                    if ("-" + option.name).startswith(word or "-")]
-        if not self.completes_types:
+        # GDB takes dashes and dots for ends of words: the whole is completed, the rest given back.
+        whole = text.split(" ")[-1]
+        skipped = len(whole) - len(word)
+        if whole.startswith("-"):
+            names = ["-" + option.name for option in self.options]
+        elif self.completes_types:
+            try:
+                names = known_type_names()
+            except (LeakError, gdb.error):
+                return gdb.COMPLETE_NONE
+        else:
             return gdb.COMPLETE_NONE
-        try:
-            # GDB breaks words at dots, which belong to names here: complete the whole, give the rest.
-            whole = text.split(" ")[-1]
-            skipped = len(whole) - len(word)
-            return sorted(name[skipped:] for name in known_type_names() if name.startswith(whole))
-        except (LeakError, gdb.error):
-            return gdb.COMPLETE_NONE
+        return sorted(name[skipped:] for name in names if name.startswith(whole))
 
 
 def known_type_names():

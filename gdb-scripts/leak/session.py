@@ -15,6 +15,7 @@ from .runtime import Runtime
 
 _layouts = {}
 _sessions = {}
+_connected = []
 
 
 class Session:
@@ -124,6 +125,18 @@ def watch():
                 ("clear_objfiles", _forget_files), ("free_objfile", _forget_files),
                 ("inferior_deleted", _forget_inferior), ("stop", _forget_memory))
     for name, handler in registry:
-        event = getattr(gdb.events, name, None)
-        if event is not None:
-            event.connect(handler)
+        connect(name, handler)
+
+
+def connect(name, handler):
+    """An event that this GDB does not have yet never comes."""
+    event = getattr(gdb.events, name, None)
+    if event is not None:
+        event.connect(handler)
+        _connected.append((event, handler))
+
+
+def unwatch():
+    while _connected:
+        event, handler = _connected.pop()
+        event.disconnect(handler)

@@ -106,7 +106,7 @@ def test_help_names_every_target_of_the_makefile():
         assert re.search(r"^%s +\S" % target, said, re.MULTILINE), target
 
 
-def test_install_puts_three_files_in_place_and_uninstall_takes_them(leakinspect, tmp_path):
+def test_install_puts_files_in_place_and_uninstall_takes_them(leakinspect, tmp_path):
     build = os.path.basename(os.path.dirname(leakinspect.path))
     words = ["DESTDIR=%s" % tmp_path, "PREFIX=/opt/it", "BUILD=%s" % build]
     # What is there already is what is installed, whatever it was built with.
@@ -114,7 +114,11 @@ def test_install_puts_three_files_in_place_and_uninstall_takes_them(leakinspect,
     assert done.returncode == 0, done.stderr
     found = sorted(os.path.relpath(os.path.join(folder, name), tmp_path)
                    for folder, _, names in os.walk(tmp_path) for name in names)
-    assert found == ["opt/it/bin/leakinspect",
+    for_gdb = [name for name in found if name.startswith("opt/it/share/gdb/")]
+    assert {"opt/it/share/gdb/leakinspect/leak.gdb", "opt/it/share/gdb/leakinspect/leak/walk.py",
+            "opt/it/share/gdb/auto-load/usr/bin/python3.11-gdb.gdb"} <= set(for_gdb)
+    assert [name for name in found if name not in for_gdb] == [
+                     "opt/it/bin/leakinspect",
                      "opt/it/share/bash-completion/completions/leakinspect",
                      "opt/it/share/man/man1/leakinspect.1"]
     assert os.access(tmp_path / found[0], os.X_OK)
