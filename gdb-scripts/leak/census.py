@@ -27,7 +27,7 @@ def counts(session):
 
 
 def _take(python):
-    walk = Walk(python.layout, python.memory)
+    walk = Walk(python.layout, python.memory, python.runtime.collecting)
     result = Census()
     result.collecting = python.runtime.collecting
     instance_at = python.objects.instance_at

@@ -84,7 +84,7 @@ def find_type(python, word):
 def _type_called(python, word):
     """Of the tracked objects' types and of the classes among the tracked objects."""
     from .walk import Walk
-    walk, exact, last = Walk(python.layout, python.memory), set(), {}
+    walk, exact, last = Walk(python.layout, python.memory, python.runtime.collecting), set(), {}
     objects = python.objects
     candidates = set()
     for generation in python.runtime.generations:

@@ -22,7 +22,7 @@ class Stats(LeakCommand):
         here = session.current()
         python = here.python()
         runtime, layout = python.runtime, python.layout
-        walk = Walk(layout, python.memory)
+        walk = Walk(layout, python.memory, runtime.collecting)
         rows = []
         for generation in runtime.generations:
             at = generation.head - layout.generation_head

@@ -36,7 +36,7 @@ def of(session):
 def _build(python):
     graph = Graph()
     graph.collecting = python.runtime.collecting
-    walk = Walk(python.layout, python.memory)
+    walk = Walk(python.layout, python.memory, python.runtime.collecting)
     found = {}
     for generation in python.runtime.generations:
         addresses, types = walk.objects(generation)

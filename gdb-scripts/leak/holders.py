@@ -147,7 +147,7 @@ def objects_of_type(session, name):
     dot, in address order."""
     python = session.python()
     from .walk import Walk
-    walk = Walk(python.layout, python.memory)
+    walk = Walk(python.layout, python.memory, python.runtime.collecting)
     wanted, last, found = {}, {}, []
     for generation in python.runtime.generations:
         addresses, types = walk.objects(generation)

@@ -20,6 +20,7 @@ VISIT_AT = 0x00fffe0000000000
 RETURN_AT = 0x00fffd0000000000
 # Runs of instructions for one object: some for each reference of a large one.
 BLOCKS_MAX = 1 << 22
+INSTRUCTIONS_ASKED = 12
 THREAD_AT = 0x00fffc0000000000
 THREAD_BYTES = 1 << 16
 
@@ -132,11 +133,18 @@ class Machine:
         return names["block"]
 
     def _disassemble(self, at):
-        """A few instructions; the flavor is a setting of the user's, and AT&T is what we read."""
+        """A few instructions, in AT&T's way of writing, whatever the user has set."""
+        before = gdb.parameter("disassembly-flavor")
+        if before != "att":
+            gdb.execute("set disassembly-flavor att", to_string=True)
         try:
-            return self._architecture.disassemble(at, count=12)
+            return self._architecture.disassemble(at, count=INSTRUCTIONS_ASKED)
         except (gdb.MemoryError, gdb.error):
+            # The last of a page behind which there is nothing.
             return self._architecture.disassemble(at, count=1)
+        finally:
+            if before != "att":
+                gdb.execute("set disassembly-flavor %s" % before, to_string=True)
 
     @staticmethod
     def _resolve(name, target):

@@ -144,11 +144,16 @@ def symbol_address(name):
 
 def _linker_address(name):
     """By the linker's names alone, as link-time optimization may have left them ("arenas.lto_priv")."""
-    for suffix in ("", ".lto_priv", ".lto_priv.0"):
-        try:
-            return int(gdb.parse_and_eval("(long)&'%s%s'" % (name, suffix))) & (1 << 64) - 1
-        except gdb.error:
-            continue  # No such symbol; GDB has no other way to say so.
+    before = gdb.parameter("language")
+    gdb.execute("set language c", to_string=True)
+    try:
+        for suffix in ("", ".lto_priv", ".lto_priv.0"):
+            try:
+                return int(gdb.parse_and_eval("(long)&'%s%s'" % (name, suffix))) & (1 << 64) - 1
+            except gdb.error:
+                continue  # No such symbol; GDB has no other way to say so.
+    finally:
+        gdb.execute("set language " + before, to_string=True)
     return None
 
 

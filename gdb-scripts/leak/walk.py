@@ -4,7 +4,10 @@
 Each link is checked against the one back: the prev of an object must be where we came from. So no
 walk can go in circles (where a circle closes, one object would need two prevs), and a list that is torn
 (a stop in the middle of linking, a collection under way, damage) is noticed at the very object. Then
-the rest is counted from the list's other end, and the report says what is missing."""
+the rest is counted from the list's other end, and the report says what is missing.
+
+While a collection is under way the links back hold the collector's numbers. Then the links forward alone are
+followed, and addresses that were seen are remembered instead."""
 from .errors import Fault
 from .memory import BLOCK_MASK, BLOCK_SHIFT
 
@@ -31,8 +34,9 @@ class Torn:
 class Walk:
     """Objects of all lists: addresses and, in step with them, those of their types."""
 
-    def __init__(self, layout, memory):
+    def __init__(self, layout, memory, collecting=False):
         self._memory = memory
+        self._collecting = collecting
         self._mask = layout.link_mask
         self._next = layout.gc_next >> 3
         self._prev = layout.gc_prev >> 3
@@ -59,6 +63,8 @@ class Walk:
         except Fault as fault:
             self.torn.append(Torn(generation, head, str(fault), 0, 0))
             return links, types
+        if self._collecting:
+            return self._follow_forward(generation, at)
         while at != head and reason is None:
             try:
                 at, before = self._run(at, before, head, types, links if wants_links else None)
@@ -69,6 +75,26 @@ class Walk:
                 reason = str(fault)
         if reason is not None:
             self._from_behind(generation, at, reason, types, links, wants_links)
+        return links, types
+
+    def _follow_forward(self, generation, at):
+        word, mask = self._memory.word, self._mask
+        types, links, seen, reason = [], [], set(), None
+        try:
+            while at != generation.head and reason is None:
+                if not at or at & 7 or at in seen:
+                    reason = "its link leads to 0x%x" % at
+                    break
+                kind = word(at + (self._type << 3))
+                following = word(at + (self._next << 3)) & mask
+                seen.add(at)
+                types.append(kind)
+                links.append(at)
+                at = following
+        except Fault as fault:
+            reason = str(fault)
+        if reason is not None:
+            self.torn.append(Torn(generation, at, reason, len(types), 0))
         return links, types
 
     def _run(self, at, before, head, types, links):

@@ -152,7 +152,7 @@ def test_untracked_objects_are_those_that_leakinspect_counts(interpreter, start,
         assert got.get(name, 0) >= 0.93 * count, name
 
 
-BREAK = ["-ex", "leak break Node", "-ex", "echo running\\n", "-ex", "continue", "-ex",
+BREAK = ["-ex", "leak break scenario.Node", "-ex", "echo running\\n", "-ex", "continue", "-ex",
          "leak types Node", "-ex", "detach"]
 
 
