@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A command of GDB's with options, help and completion from one table, and errors as sentences."""
+import textwrap
+
 import gdb
 
 from . import session
@@ -27,6 +29,7 @@ def count(text):
 JSON = Option("json", "one JSON document, for programs")
 LIMIT = Option("n", "at most N rows", "N", count)
 COMMANDS = {}
+HELP_COLUMNS = 78
 
 
 class Leak(gdb.Command):
@@ -77,7 +80,7 @@ class LeakCommand(gdb.Command):
         # The first sentence is what `help leak` lists.
         lines = [self.summary[0].upper() + self.summary[1:] + ".", "Usage: " + self._usage(), ""]
         if self.text:
-            lines += [self.text, ""]
+            lines += [textwrap.fill(" ".join(self.text.split()), HELP_COLUMNS), ""]
         lines += ["  -%-12s %s" % (" ".join(filter(None, (option.name, option.word))),
                                    option.summary) for option in self.options]
         lines += ["", "Example:" if len(self.examples) == 1 else "Examples:"]

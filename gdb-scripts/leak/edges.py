@@ -324,7 +324,7 @@ class Edges:
         if plan.inline:
             head = self.memory.read(values_at, self.layout.values_values)
             limit = self.layout.fields["values_capacity"].value(head)
-        return min(self.objects.key_table(plan.keys_at)[1], limit) if plan.keys_at else 0
+        return min(self.objects.shared_keys(plan.keys_at)[1], limit) if plan.keys_at else 0
 
     def attribute_dict(self, at, kind):
         """The dict that a person counts as a part of the object; 0 when it has none now."""

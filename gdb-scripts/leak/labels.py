@@ -117,12 +117,12 @@ class Labels:
         count = self._edges.value_count(plan, values_at)
         if not count:
             return
-        entries_at, _, stride, to_key, _, _ = self._objects.key_table(plan.keys_at)
+        entries_at, _, stride, to_key, _, _ = self._objects.shared_keys(plan.keys_at)
         values = self._memory.words(values_at + self._python.layout.values_values, count)
         for place, to in enumerate(values):
             key_at = entries_at + place * stride + to_key
-            yield to, lambda key_at=key_at: "." + (
-                self._objects.text(self._memory.word(key_at)) or "?")
+            yield to, lambda key_at=key_at: "." + self._objects.attribute_name(
+                self._memory.word(key_at))
 
     def _visited(self, plan, at, kind):
         """A visited reference has no name of its own, but may stand in a member that has one."""

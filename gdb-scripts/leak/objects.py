@@ -28,6 +28,8 @@ class Objects:
         self.layout = layout
         self.memory = memory
         self._types = {}
+        self._shared = {}
+        self._names = {}
         self._instance_at = layout.type_at("PyInstance_Type") if layout.is_python2 else None
         self._unicode_bytes = layout.unicode_unit_bytes
 
@@ -206,6 +208,18 @@ class Objects:
             return (entries_at, count, layout.unicode_entry_bytes, layout.unicode_entry_key,
                     layout.unicode_entry_value, kind)
         return (entries_at, count, layout.entry_bytes, layout.entry_key, layout.entry_value, kind)
+
+    def shared_keys(self, keys_at):
+        """key_table() of keys that a class shares out: asked for each of its instances."""
+        if keys_at not in self._shared:
+            self._shared[keys_at] = self.key_table(keys_at)
+        return self._shared[keys_at]
+
+    def attribute_name(self, key_at):
+        """The text of a key, for those of instances: few, and asked for often."""
+        if key_at not in self._names:
+            self._names[key_at] = self.text(key_at) or "?"
+        return self._names[key_at]
 
     def dict_pairs(self, at):
         """[(address of key, address of value)] of what is in a dict."""

@@ -165,3 +165,52 @@ def test_nothing_was_left_out_or_guessed(interpreter, seen, where):
         for report in (getattr(one, where).garbage, getattr(one, where).cycles):
             assert report["complete"] and not report["unreadable"], (group, report["notes"])
             assert report["substituted"] == {}, group
+
+
+ODD = [("interpreters.py", [], {}), ("odd_heaps.py", [], {}), ("frozen.py", [], {}),
+       ("hostile_names.py", [], {}), ("holders.py", [], {}), ("pairs.py", ["old"], {}),
+       ("pairs.py", [], {"PYTHONMALLOC": "debug"}), ("pairs.py", [], {"PYTHONMALLOC": "malloc"})]
+
+
+@pytest.mark.parametrize("interpreter", ["python2.7", "python3.12", "python3.11-debian"],
+                         indirect=True)
+def test_odd_heaps_are_read_alike(interpreter, start, leakinspect):
+    """Several interpreters, other allocators, names made to confuse; and settings of the user's."""
+    gdb = Gdb()
+    try:
+        gdb.ask("set disassembly-flavor intel", "set output-radix 16", "set language ada")
+        for program, args, env in ODD:
+            target = start(program, interpreter, args, env)
+            types = leakinspect("types", target.pid)
+            garbage = leakinspect("garbage", target.pid)
+            cycles = leakinspect("cycles", "--all", target.pid)
+            gdb.ask("attach %d" % target.pid)
+            found = Answers(gdb)
+            gdb.ask("detach")
+            assert tracked_by_leakinspect(types) == tracked_by_leakinspect(found.types), program
+            assert numbers_of_garbage(garbage) == numbers_of_garbage(found.garbage), program
+            assert disagreements(shapes(cycles), shapes(found.cycles)) == {}, program
+            assert found.cycles["complete"] and found.cycles["substituted"] == {}, program
+            target.stop()
+        assert '"intel"' in gdb.ask("show disassembly-flavor")
+        assert "ada" in gdb.ask("show language")
+    finally:
+        gdb.close()
+
+
+@pytest.mark.parametrize("interpreter", ["python3.6", "python3.13"], indirect=True)
+def test_a_collection_under_way_is_told(interpreter, start):
+    target = start("always_collecting.py", interpreter, reads=False)
+    gdb = Gdb()
+    try:
+        told = 0
+        for _ in range(3):
+            gdb.ask("attach %d" % target.pid)
+            report = gdb.json("leak types")
+            under_way = any("a collection is under way" in note for note in report["notes"])
+            assert report["complete"] is (report["notes"] == [])
+            told += under_way
+            gdb.ask("detach")
+        assert told
+    finally:
+        gdb.close()

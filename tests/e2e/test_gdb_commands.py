@@ -130,6 +130,8 @@ def test_diff_shows_what_was_made_while_the_program_ran(interpreter, start):
     assert changes == {"__main__.Knot": 50}
 
 
+@pytest.mark.parametrize("interpreter", ["python2.7", "python3.7", "python3.13",
+                                         "python3.11-debian", "python3.11d-debian"], indirect=True)
 def test_untracked_objects_are_those_that_leakinspect_counts(interpreter, start, leakinspect):
     target = start("library_code.py", interpreter, args=["--no-unittests"])
     report = leakinspect("types", target.pid)

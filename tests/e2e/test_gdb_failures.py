@@ -90,7 +90,7 @@ def test_a_whole_core_as_the_kernel_writes_it_is_read(core, debian_python):
     assert report["complete"] and sum(row["count"] for row in report["cycles"]) == 500
 
 
-@pytest.mark.parametrize("percent", [97, 90, 70, 50, 30, 10])
+@pytest.mark.parametrize("percent", [97, 70, 30, 10])
 def test_a_truncated_core_gives_sentences_and_says_what_is_missing(core, debian_python, percent):
     cores.cut(core, percent)
     said = answers(executable(debian_python), core)
@@ -117,8 +117,8 @@ end"""
 
 
 @pytest.mark.parametrize("member, value", [
-    ("gc_next", "0"), ("gc_next", "0x10"), ("gc_next", "links[5]"), ("gc_next", "links[-5]"),
-    ("gc_prev", "0"), ("gc_prev", "links[7]"), ("gc_next", "0x1234567890ab8")])
+    ("gc_next", "0"), ("gc_next", "links[5]"), ("gc_next", "links[-5]"), ("gc_prev", "links[7]"),
+    ("gc_next", "0x1234567890ab8")])
 def test_a_corrupted_list_is_told_with_what_could_be_counted(debian_python, start, member, value):
     target = start("pairs.py", debian_python)
     gdb = Gdb()
