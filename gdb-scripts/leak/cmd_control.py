@@ -14,6 +14,7 @@ from .errors import Fault, LeakError
 from .frames import Frames
 from .report import safe
 from .structs import symbol_address
+from .walk import Walk
 
 # Where the first argument of a function is, by GDB's name of the machine.
 ARGUMENT = {"i386:x86-64": "rdi", "aarch64": "x0"}
@@ -83,7 +84,6 @@ def find_type(python, word):
 
 def _type_called(python, word):
     """Of the tracked objects' types and of the classes among the tracked objects."""
-    from .walk import Walk
     walk, exact, last = Walk(python.layout, python.memory, python.runtime.collecting), set(), {}
     objects = python.objects
     candidates = set()
@@ -187,8 +187,6 @@ written there, and what was found so far to FILE.json, for another place and tim
         for name in (path, path + ".json"):
             if os.path.exists(name):
                 raise LeakError("%s exists already; give another name" % name)
-        if gdb.selected_inferior().was_attached is False and not gdb.selected_inferior().pid:
-            raise LeakError("there is no process to write a core of")
         try:
             gdb.execute("gcore " + path, to_string=True)
         except gdb.error as error:

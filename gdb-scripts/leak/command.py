@@ -4,7 +4,7 @@ import textwrap
 
 import gdb
 
-from . import session
+from . import census, session
 from .errors import Fault, LeakError
 from .report import Report
 
@@ -161,5 +161,4 @@ class LeakCommand(gdb.Command):
 
 def known_type_names():
     """Names of the types that have tracked objects now."""
-    from . import census
     return census.counts(session.current()).keys()

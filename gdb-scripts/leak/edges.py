@@ -8,6 +8,7 @@ from . import layout as flags
 from . import members
 from .errors import Fault
 from .machine import Machine, Stopped, Unreadable
+from .structs import symbol_address
 
 # More items than any real object has; a corrupt one ends here.
 ITEMS_MAX = 1 << 28
@@ -67,7 +68,7 @@ class Edges:
                                                ("PyList_Type", "PyTuple_Type", "PyDict_Type"))
         self._containers = {at(name) for name in CONTAINERS} - {None}
         self._module = at("PyModule_Type")
-        self._subtype = members.function_address("subtype_traverse")
+        self._subtype = symbol_address("subtype_traverse")
 
     def known_size(self, type_at):
         """Up to which size objects of a type, or of the builtin one that it derives from, are known
@@ -112,8 +113,8 @@ class Edges:
     def _reader(self, traverse):
         if not traverse:
             return self._nothing
-        return {self._list: self._items_of_list, self._tuple: self._items_of_tuple,
-                self._dict: self._entries_of_dict}.get(traverse)
+        return {self._list: self.items_of_list, self._tuple: self.items_of_tuple,
+                self._dict: self.entries_of_dict}.get(traverse)
 
     def _plan_instance(self, plan):
         """subtype_traverse(): slots of the classes up to the first base that is none, what that base
@@ -136,7 +137,7 @@ class Edges:
         if layout.heaptype_cached_keys is not None:
             plan.keys_at = word(kind.at + layout.heaptype_cached_keys)
         if reader is not None:
-            plan.direct = self._parts_of_instance
+            plan.direct = self.parts_of_instance
 
     def _slots_of(self, class_at, basicsize):
         """[(offset, address of the name)] of the slots that a class itself has: PyMemberDefs behind
@@ -228,18 +229,18 @@ class Edges:
             raise Fault(at)
         return max(count, 0)
 
-    def _items_of_list(self, _plan, at):
+    def items_of_list(self, _plan, at):
         count = self._size_of(at)
         if not count:
             return []
         items = self.memory.words(self.memory.word(at + self.layout.list_items), count)
         return items if 0 not in items else [item for item in items if item]
 
-    def _items_of_tuple(self, _plan, at):
+    def items_of_tuple(self, _plan, at):
         items = self.memory.words(at + self.layout.tuple_items, self._size_of(at))
         return items if 0 not in items else [item for item in items if item]
 
-    def _entries_of_dict(self, _plan, at):
+    def entries_of_dict(self, _plan, at):
         """dict_traverse() visits values, and keys where the table may hold anything but strings. Keys
         of a split table are the class's."""
         objects = self.objects
@@ -278,7 +279,7 @@ class Edges:
         except Stopped:
             pass  # The next dict of this kind may do; until then keys count as visited.
 
-    def _parts_of_instance(self, plan, at):
+    def parts_of_instance(self, plan, at):
         word = self.memory.word
         found = [word(at + offset) for offset, _ in plan.slots]
         if plan.managed:

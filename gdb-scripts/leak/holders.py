@@ -3,10 +3,13 @@
 the roots of the interpreter: modules, running functions, its own dicts, gc.garbage."""
 from collections import deque
 
+import gdb
+
 from . import graph as graphs, references
 from .errors import Fault, LeakError
 from .frames import Frames
 from .report import Progress
+from .walk import Walk
 
 OBJECTS_MAX = 1 << 27
 
@@ -15,14 +18,13 @@ class Holders:
     """`refs`: {address: [addresses]}; `roots`: {address: [what it is]}."""
 
     def __init__(self, session):
-        self._python = python = session.python()
+        self._python = session.python()
         self.graph = graphs.of(session)
         self.refs = {}
         self.roots = {}
         self.owned_roots = {}
         self._find_roots()
         self._follow()
-        self._python = python
 
     def _add_root(self, at, what, owns=False):
         if at:
@@ -79,8 +81,7 @@ class Holders:
 
     def excess(self, target):
         """References counted and not found: what C code holds; None for an immortal object."""
-        from .graph import refcounts
-        count = refcounts(self._python, [target])[0]
+        count = graphs.refcounts(self._python, [target])[0]
         if count >= 1 << 62:
             return None
         found = sum(targets.count(target) for targets in self.refs.values())
@@ -134,7 +135,6 @@ def choose(session, word, wants_all=False):
 
 
 def _convenience(word):
-    import gdb
     # A variable, not an expression: nothing that could call into the program.
     value = gdb.convenience_variable(word[1:])
     if value is None:
@@ -146,7 +146,6 @@ def objects_of_type(session, name):
     """Addresses of the tracked objects of a type, by its whole name or what stands behind the last
     dot, in address order."""
     python = session.python()
-    from .walk import Walk
     walk = Walk(python.layout, python.memory, python.runtime.collecting)
     wanted, last, found = {}, {}, []
     for generation in python.runtime.generations:

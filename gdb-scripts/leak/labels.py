@@ -44,7 +44,7 @@ class Labels:
     def between(self, at, kind, to):
         """The label of the first reference from the object at @at to @to; "" when it has no name."""
         try:
-            for target, label in self._labelled(at, kind, to):
+            for target, label in self._labelled(at, kind):
                 if target == to:
                     return label()
         except Fault:
@@ -54,20 +54,20 @@ class Labels:
     def all(self, at, kind):
         """[(address, label)] of all that the collector sees, in its order."""
         found = []
-        for target, label in self._labelled(at, kind, None):
+        for target, label in self._labelled(at, kind):
             try:
                 found.append((target, label()))
             except Fault:
                 found.append((target, ""))
         return found
 
-    def _labelled(self, at, kind, _wanted):
+    def _labelled(self, at, kind):
         """(address, function that gives the label) of what the collector sees of an object."""
         edges = self._edges
         plan = edges.plan(kind)
-        readers = {edges._items_of_list: self._items, edges._items_of_tuple: self._items,
-                   edges._entries_of_dict: self._entries}
-        if plan.direct == edges._parts_of_instance:
+        readers = {edges.items_of_list: self._items, edges.items_of_tuple: self._items,
+                   edges.entries_of_dict: self._entries}
+        if plan.direct == edges.parts_of_instance:
             yield from self._instance(plan, at)
             if plan.base in readers:
                 yield from readers[plan.base](plan, at, plan.base)
@@ -83,14 +83,14 @@ class Labels:
     def _items(self, plan, at, reader):
         layout, word = self._python.layout, self._memory.word
         count = max(signed(word(at + layout.var_size)), 0)
-        items = at + layout.tuple_items if reader == self._edges._items_of_tuple \
+        items = at + layout.tuple_items if reader == self._edges.items_of_tuple \
             else word(at + layout.list_items)
         for place, to in enumerate(self._memory.words(items, count) if count else ()):
             if to:
                 yield to, self._say("[%d]" % place)
 
     def _entries(self, plan, at, _reader):
-        visited = set(self._edges._entries_of_dict(plan, at))
+        visited = set(self._edges.entries_of_dict(plan, at))
         for key, value in self._objects.dict_pairs(at):
             if key in visited:
                 yield key, self._say(" key")

@@ -25,10 +25,6 @@ class Struct:
         self.members = members
 
 
-def function_address(name):
-    return symbol_address(name)
-
-
 def _strip(kind):
     """Without typedefs and const."""
     return kind.strip_typedefs().unqualified().strip_typedefs()
@@ -185,7 +181,7 @@ def owned_of(edges, plan):
     layout, word = edges.layout, edges.memory.word
     base = plan.type.at
     dealloc = word(base + layout.type_dealloc)
-    subtype = function_address("subtype_dealloc")
+    subtype = symbol_address("subtype_dealloc")
     for _ in range(64):
         if dealloc != subtype or not base:
             break
