@@ -145,8 +145,9 @@ install: all install-gdb ## into PREFIX (/usr/local) under DESTDIR
 .PHONY: install-gdb
 install-gdb: ## the commands for GDB alone
 	install -D -m 644 gdb-scripts/leak.gdb $(DESTDIR)$(GDB_SHARE)/leakinspect/leak.gdb
-	install -d $(DESTDIR)$(GDB_SHARE)/leakinspect/leak
-	install -m 644 gdb-scripts/leak/*.py $(DESTDIR)$(GDB_SHARE)/leakinspect/leak
+	@cd gdb-scripts && find leak -name '*.py' | while read -r file; do \
+		install -D -m 644 "$$file" "$(abspath $(DESTDIR)$(GDB_SHARE))/leakinspect/$$file" || exit 1; \
+	done
 	@for file in $(GDB_OBJFILES); do \
 		script=$(DESTDIR)$(GDB_SHARE)/auto-load$$file-gdb.gdb; \
 		mkdir -p "$$(dirname "$$script")" && \

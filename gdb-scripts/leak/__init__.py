@@ -4,8 +4,9 @@
 
 def load():
     """Defines the commands and functions, and watches what makes their knowledge out of date."""
-    from . import (cmd_control, cmd_graph, cmd_object, cmd_state, cmd_types, command, functions,
-                   printers, session)
+    from . import session
+    from .commands import (cmd_control, cmd_graph, cmd_object, cmd_state, cmd_types, command,
+                           functions, printers)
 
     session.watch()
     session.connect("stop", cmd_control.show_stack)

@@ -3,15 +3,15 @@
 them is out of date."""
 import gdb
 
-from .edges import Edges
-from .errors import LeakError
-from .finalizers import Finalizers
-from .labels import Labels
-from .layout import Layout
-from .memory import Memory
-from .objects import Objects
-from .reprs import Reprs
-from .runtime import Runtime
+from .python.edges import Edges
+from .base.errors import LeakError
+from .python.finalizers import Finalizers
+from .python.labels import Labels
+from .read.layout import Layout
+from .read.memory import Memory
+from .python.objects import Objects
+from .python.reprs import Reprs
+from .read.runtime import Runtime
 
 _layouts = {}
 _sessions = {}
