@@ -107,7 +107,7 @@ POKE = """python
 from leak import session
 p = session.current().python()
 layout, memory = p.layout, p.memory
-from leak.walk import Walk
+from leak.python.walk import Walk
 g = max(p.runtime.generations, key=lambda one: len(Walk(layout, memory).types(one)))
 links = [at - layout.gc_head_bytes for at in Walk(layout, memory).objects(g)[0]]
 at = links[len(links) // 3] + layout.%s

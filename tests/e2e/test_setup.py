@@ -115,7 +115,7 @@ def test_install_puts_files_in_place_and_uninstall_takes_them(leakinspect, tmp_p
     found = sorted(os.path.relpath(os.path.join(folder, name), tmp_path)
                    for folder, _, names in os.walk(tmp_path) for name in names)
     for_gdb = [name for name in found if name.startswith("opt/it/share/gdb/")]
-    assert {"opt/it/share/gdb/leakinspect/leak.gdb", "opt/it/share/gdb/leakinspect/leak/walk.py",
+    assert {"opt/it/share/gdb/leakinspect/leak.gdb", "opt/it/share/gdb/leakinspect/leak/python/walk.py",
             "opt/it/share/gdb/auto-load/usr/bin/python3.11-gdb.gdb"} <= set(for_gdb)
     assert [name for name in found if name not in for_gdb] == [
                      "opt/it/bin/leakinspect",
