@@ -29,7 +29,7 @@ packages_of() {
 		packages_of build
 		packages_of demo
 		echo libcmocka-dev gdb gdbserver sqlite3
-		echo python3 python3-pytest python3-pexpect
+		echo python3 python3-pytest python3-pytest-xdist python3-pexpect
 		;;
 	lint)
 		packages_of build

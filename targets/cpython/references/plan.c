@@ -430,8 +430,10 @@ static struct error *plan_make(struct py_plans *plans, struct mem_window *window
 	    plan_is_function(plans, plan->traverse_at, "subtype_traverse"))
 		error = plan_instance(plans, window, plan);
 	// Attributes around code that has to be run anyway are its business, too.
-	if (!plan->is_instance && type->shape != PY_SHAPE_TYPE &&
-	    type_at != layout->var.module_type)
+	if (!plan->is_instance && type->flags & layout->managed_dict_flag)
+		plan->managed_dict = true;
+	else if (!plan->is_instance && type->shape != PY_SHAPE_TYPE &&
+		 type_at != layout->var.module_type)
 		plan->dict_offset =
 			(int64_t)plan_type_word(plans, window, type_at, layout->f.type_dictoffset);
 	if (layout->f.heaptype_cached_keys.present && type->flags & PY_TYPE_HEAP)
