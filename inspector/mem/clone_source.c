@@ -98,20 +98,7 @@ static struct error *source_maps(struct mem_source *source, struct maps *ret)
 static struct error *source_resident(struct mem_source *source, addr_t start, addr_t end,
 				     addr_t *ret_start, addr_t *ret_end)
 {
-	const struct clone_source *clone = clone_of(source);
-	struct pagemap_run run = {.start = start, .end = end};
-
-	*ret_start = *ret_end = end;
-	if (start >= end)
-		return NULL;
-	if (clone->pagemap_fd >= 0) {
-		struct error *error = pagemap_find(clone->pagemap_fd, start, end, &run);
-		if (error || run.start == run.end)
-			return error;
-	}
-	*ret_start = run.start < start ? start : run.start;
-	*ret_end = run.end > end ? end : run.end;
-	return NULL;
+	return pagemap_resident(clone_of(source)->pagemap_fd, start, end, ret_start, ret_end);
 }
 
 static void source_destroy(struct mem_source *source)

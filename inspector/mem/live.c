@@ -239,22 +239,10 @@ static struct error *live_resident(struct mem_source *source, addr_t start, addr
 				   addr_t *ret_start, addr_t *ret_end)
 {
 	struct live *live = live_of(source);
-	struct pagemap_run run = {.start = start, .end = end};
+	struct error *error = pagemap_resident(live->pagemap_fd, start, end, ret_start, ret_end);
 
-	*ret_start = *ret_end = end;
-	if (start >= end)
-		return NULL;
-	if (live->pagemap_fd >= 0) {
-		struct error *error = pagemap_find(live->pagemap_fd, start, end, &run);
-		// An ended process has no pages either.
-		if (!error && run.start == run.end)
-			error = live_check(live);
-		if (error || run.start == run.end)
-			return error;
-	}
-	*ret_start = run.start < start ? start : run.start;
-	*ret_end = run.end > end ? end : run.end;
-	return NULL;
+	// An ended process has no pages either.
+	return !error && start < end && *ret_start == *ret_end ? live_check(live) : error;
 }
 
 static void live_destroy(struct mem_source *source)

@@ -131,3 +131,18 @@ struct error *pagemap_find(int fd, addr_t start, addr_t end, struct pagemap_run 
 		return NULL;
 	return pagemap_find_by_reading(fd, start, end, ret);
 }
+
+struct error *pagemap_resident(int fd, addr_t start, addr_t end, addr_t *ret_start, addr_t *ret_end)
+{
+	struct pagemap_run run = {.start = start, .end = end};
+
+	*ret_start = *ret_end = end;
+	if (start >= end)
+		return NULL;
+	struct error *error = fd >= 0 ? pagemap_find(fd, start, end, &run) : NULL;
+	if (error || run.start == run.end)
+		return error;
+	*ret_start = run.start < start ? start : run.start;
+	*ret_end = run.end > end ? end : run.end;
+	return NULL;
+}

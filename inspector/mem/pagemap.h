@@ -24,7 +24,12 @@ struct pagemap_run {
  */
 MUST_USE struct error *pagemap_find(int fd, addr_t start, addr_t end, struct pagemap_run *ret);
 
-/** The same by reading the file only; for pagemap_find() and its test. */
+/** The first run of pages within [@a start, @a end), cut to that; both of them @a end when there is none, and
+ *  the whole range where @a fd is -1: nobody can tell. */
+MUST_USE struct error *pagemap_resident(int fd, addr_t start, addr_t end, addr_t *ret_start,
+					addr_t *ret_end);
+
+/** As pagemap_find(), by reading the file only; for that and its test. */
 MUST_USE struct error *pagemap_find_by_reading(int fd, addr_t start, addr_t end,
 					       struct pagemap_run *ret);
 
