@@ -60,6 +60,10 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 		return NULL;
 	}
 	held->cloned_ns = clock_now_ns();
+	pause_let_go(held->pause);
+	error = mem_clone_open(held->clone);
+	if (error)
+		return error;
 	look->snapshot = INSPECTED_CLONE;
 	*ret = mem_clone_source(held->clone);
 	return NULL;

@@ -325,25 +325,29 @@ struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause,
 	*clone = (struct mem_clone){.cloner = cloner, .pause = pause};
 	struct error *error = pause_trace(pause, cloning_work, &cloning);
 	clone->pid = cloning.child;
-	// Everything else has time, and whoever is to collect the clone must not be held by us.
-	if (cloning.child)
+	if (!error && cloning.child) {
+		*ret = clone;
+	} else if (cloning.child) {
+		// Whoever is to collect it must not be held by us.
 		pause_let_go(pause);
-	if (!error && cloning.child)
-		error = pause_trace(pause, clone_hold, clone);
-	if (!error && cloning.child)
-		error = clone_source_create(clone->pid, &clone->source);
-	if (error || !cloning.child) {
-		if (cloning.child)
-			mem_clone_destroy(clone);
-		else
-			free(clone);
+		mem_clone_destroy(clone);
+	} else {
+		free(clone);
 		*ret_reason = error ? NULL : take_ptr(cloning.reason);
-		free(cloning.reason);
-		return error;
 	}
-	clone_volunteer(clone->pid);
-	*ret = clone;
-	return NULL;
+	free(cloning.reason);
+	return error;
+}
+
+struct error *mem_clone_open(struct mem_clone *clone)
+{
+	struct error *error = pause_trace(clone->pause, clone_hold, clone);
+
+	if (!error)
+		error = clone_source_create(clone->pid, &clone->source);
+	if (!error)
+		clone_volunteer(clone->pid);
+	return error;
 }
 
 struct mem_source *mem_clone_source(struct mem_clone *clone)

@@ -10,7 +10,9 @@
  *
  *   mem_cloner_create(pid, live, maps, &cloner, &reason);     the process runs
  *   pause_begin(pid, &pause);
- *   mem_clone_create(cloner, pause, &clone, &reason);         it stands still, and runs again
+ *   mem_clone_create(cloner, pause, &clone, &reason);         it stands still
+ *   pause_let_go(pause);
+ *   mem_clone_open(clone);                                    it runs
  *   ... mem_clone_source(clone) ...
  *   mem_clone_destroy(clone);
  *   pause_end(&pause);
@@ -42,14 +44,16 @@ MUST_USE struct error *mem_cloner_create(pid_t pid, struct mem_source *live,
 /** Takes NULL. */
 void mem_cloner_destroy(struct mem_cloner *cloner);
 
-/** Makes a clone of the process that @a pause holds, and lets it go (pause_let_go()). As above; the
- *  process still stands still when there is none. */
+/** Makes a clone of the process that @a pause holds. As above; everything is as before when there is
+ *  none. */
 MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause,
 					struct mem_clone **ret, char **ret_reason);
-/** Kills the clone and has the process collect it. Takes NULL. */
+/** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */
+MUST_USE struct error *mem_clone_open(struct mem_clone *clone);
+/** After pause_let_go(), whether it was opened or not: kills the clone and has the process collect it. Takes NULL. */
 void mem_clone_destroy(struct mem_clone *clone);
 
-/** Its memory; lives as long as the clone. Read through /proc/PID/mem, which leaves the pages shared:
+/** Its memory, once it is open; lives as long as the clone. Read through /proc/PID/mem, which leaves the pages shared:
  *  process_vm_readv() would have the kernel copy each one that it reads. */
 struct mem_source *mem_clone_source(struct mem_clone *clone);
 

@@ -64,6 +64,10 @@ static struct error *cloning_begin(struct cloning *cloning, pid_t pid)
 	if (!error)
 		error = mem_clone_create(cloning->cloner, cloning->pause, &cloning->clone,
 					 &cloning->reason);
+	if (!error && cloning->clone) {
+		pause_let_go(cloning->pause);
+		error = mem_clone_open(cloning->clone);
+	}
 	return error;
 }
 
