@@ -76,6 +76,17 @@ static struct error *main_collect(struct inspected *inspected, struct target_col
 	return session_graph_collect(own->session, own->graph, ret);
 }
 
+static struct error *main_run_code(struct inspected *inspected, const struct target_code *code,
+				   struct inspected_clone *clone, struct target_answer *ret)
+{
+	return session_run_code(((struct main_inspected *)inspected)->session, code, clone, ret);
+}
+
+static void main_end_code(struct inspected *inspected)
+{
+	session_end_code(((struct main_inspected *)inspected)->session);
+}
+
 static void main_forget(struct inspected *inspected)
 {
 	struct main_inspected *own = (struct main_inspected *)inspected;
@@ -103,6 +114,8 @@ static const struct inspected_ops main_inspected_ops = {
 	.describe = main_describe,
 	.annotate = main_annotate,
 	.collect = main_collect,
+	.run_code = main_run_code,
+	.end_code = main_end_code,
 	.forget = main_forget,
 	.use_snapshot = main_use_snapshot,
 	.head = main_head,

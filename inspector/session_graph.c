@@ -13,16 +13,10 @@
 #include "mem/pause.h"
 #include "session_look.h"
 
-/** What the threads' processors held, with the registers that the moment's stacks point to. */
-struct graph_stacks {
-	struct target_stack *list;
-	struct pause_thread *threads;
-};
-
 struct session_graph {
 	struct session *session;
 	struct mem_source *mirror;
-	struct graph_stacks stacks;
+	struct session_stacks stacks;
 	/** Of the mirror and the stacks. */
 	struct target_moment moment;
 	uint64_t taken_ns;
@@ -113,41 +107,16 @@ static struct error *graph_add_labels(struct session_graph *graph)
 	return NULL;
 }
 
-static void stacks_deinit(struct graph_stacks *stacks)
-{
-	free(stacks->list);
-	free(stacks->threads);
-	*stacks = (struct graph_stacks){0};
-}
-
 static struct error *graph_save_stacks(struct session_graph *graph, struct pause *pause)
 {
-	struct graph_stacks *stacks = &graph->stacks;
-	size_t count;
-	const struct pause_thread *threads = pause_threads(pause, &count);
+	struct error *error = session_stacks_take(&graph->stacks, pause);
 
-	stacks_deinit(stacks);
-	graph->moment = (struct target_moment){.source = graph->mirror};
-	stacks->list = calloc(count, sizeof(*stacks->list));
-	stacks->threads = calloc(count, sizeof(*stacks->threads));
-	if (!stacks->list || !stacks->threads)
-		return error_no_memory();
-	memcpy(stacks->threads, threads, count * sizeof(*threads));
-	for (size_t i = 0; i < count; i++) {
-		const struct pause_thread *thread = &stacks->threads[i];
-		stacks->list[i] = (struct target_stack){
-			.tid = thread->tid,
-			.pthread_at = thread->pthread_at,
-			.stack_pointer = thread->stack_pointer,
-			// glibc's struct pthread begins where %fs points to.
-			.thread_pointer = thread->pthread_at,
-			.registers = thread->registers,
-			.register_count = thread->register_count,
-		};
-	}
-	graph->moment.stacks = stacks->list;
-	graph->moment.stack_count = count;
-	return NULL;
+	graph->moment = (struct target_moment){
+		.source = graph->mirror,
+		.stacks = graph->stacks.list,
+		.stack_count = graph->stacks.count,
+	};
+	return error;
 }
 
 static struct error *graph_fill(struct session_graph *graph, struct mem_source *source)
@@ -285,7 +254,7 @@ void session_graph_destroy(struct session_graph *graph)
 	graph->session->target->ops->forget(graph->session->target);
 	heap_destroy(graph->heap);
 	mem_source_destroy(graph->mirror);
-	stacks_deinit(&graph->stacks);
+	session_stacks_deinit(&graph->stacks);
 	free(graph);
 }
 

@@ -7,7 +7,12 @@
  * stop, with the process running on in between, until one is good or there is no hope.
  */
 
+#include "base/cleanup.h"
 #include "session.h"
+
+struct pause;
+
+struct session_code;
 
 struct session {
 	pid_t pid;
@@ -18,7 +23,25 @@ struct session {
 	enum inspected_snapshot snapshot;
 	/** Made when the first clone is wanted; NULL before and where there can be none. */
 	struct mem_cloner *cloner;
+	/** NULL until code is to be run. */
+	struct session_code *code;
 };
+
+/** What the processors of stopped threads held. Zero-initialised is empty and valid. */
+struct session_stacks {
+	struct target_stack *list;
+	/** With the registers that these point to. */
+	struct pause_thread *threads;
+	size_t count;
+};
+
+MUST_USE struct error *session_stacks_take(struct session_stacks *stacks, struct pause *pause);
+void session_stacks_deinit(struct session_stacks *stacks);
+#define _cleanup_session_stacks_ CLEANUP(session_stacks_deinit)
+
+/** Makes the cloner, while the process runs; *@a ret_reason says why there is none. What is in the way
+ *  may pass, so it is asked each time. */
+MUST_USE struct error *session_prepare_clone(struct session *session, char **ret_reason);
 
 /** A process that stands still, and from session_freeze() on perhaps a clone of it instead. */
 struct session_held {

@@ -46,6 +46,15 @@ void target_close(struct target *target)
 		target->ops->close(target);
 }
 
+void target_answer_deinit(struct target_answer *answer)
+{
+	text_deinit(&answer->output);
+	text_deinit(&answer->value);
+	text_deinit(&answer->type);
+	free(answer->pieces);
+	*answer = (struct target_answer){0};
+}
+
 void target_facts_deinit(struct target_facts *facts)
 {
 	free(facts->threads);

@@ -150,6 +150,7 @@ MUST_USE struct error *command_format_error(const struct error *error,
 
 extern const struct command command_attach;
 extern const struct command command_cycles;
+extern const struct command command_eval;
 extern const struct command command_exit;
 extern const struct command command_export;
 extern const struct command command_garbage;
