@@ -160,6 +160,7 @@ extern const struct command command_quit;
 extern const struct command command_referrers;
 extern const struct command command_refresh;
 extern const struct command command_refs;
+extern const struct command command_repl;
 extern const struct command command_show;
 extern const struct command command_types;
 extern const struct command command_version;
