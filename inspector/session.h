@@ -71,6 +71,16 @@ struct session_graph;
 MUST_USE struct error *session_graph(struct session *session, struct session_look *look,
 				     struct session_graph **ret);
 
+/**
+ * The same, of a clone, and what the runtime's own collection does in clones of the same moment: what it
+ * returns, and, in another one, what it found and was kept from freeing. The caller deinits both, after
+ * an error too.
+ */
+MUST_USE struct error *session_verified_graph(struct session *session, struct session_look *look,
+					      struct session_graph **ret,
+					      struct target_collection *returned,
+					      struct target_collection *saved);
+
 /** Takes NULL. */
 void session_graph_destroy(struct session_graph *graph);
 

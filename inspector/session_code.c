@@ -29,14 +29,7 @@ static const uint64_t PREPARE_TIMEOUT_NS = 3000000000U;
 static const uint64_t MEMORY_MAX_BYTES = 1ULL << 30;
 static const uint64_t SHARED_MAX_BYTES = 256ULL << 20;
 
-struct session_code {
-	struct pause *pause;
-	struct mem_clone *clone;
-	struct clone_run *run;
-	struct target_runner *runner;
-};
-
-static void code_deinit(struct session *session, struct session_code *code)
+void session_code_deinit(struct session *session, struct session_code *code)
 {
 	session->target->ops->runner_destroy(code->runner);
 	clone_run_destroy(code->run);
@@ -48,7 +41,7 @@ static void code_deinit(struct session *session, struct session_code *code)
 void session_end_code(struct session *session)
 {
 	if (session->code)
-		code_deinit(session, session->code);
+		session_code_deinit(session, session->code);
 	free(session->code);
 	session->code = NULL;
 }
@@ -145,6 +138,17 @@ static struct error *code_seal(struct session *session, struct session_code *cod
 	return code_refused("not sealed", reason);
 }
 
+struct error *session_code_prepare(struct session *session, struct session_code *code,
+				   struct target_answer *answer)
+{
+	struct error *error = code_seal(session, code);
+
+	if (error)
+		return error;
+	return session->target->ops->runner_create(session->target, code->run, PREPARE_TIMEOUT_NS,
+						   &code->runner, answer);
+}
+
 // One clone, ready to run code; none when it was lost, and @a clone says how.
 static struct error *code_try(struct session *session, struct session_code *code,
 			      struct inspected_clone *clone)
@@ -159,11 +163,7 @@ static struct error *code_try(struct session *session, struct session_code *code
 	error = code_clone(session, code, standing.tid);
 	clone->pause_total_ns += pause_let_go(code->pause);
 	if (!error)
-		error = code_seal(session, code);
-	if (!error)
-		error = session->target->ops->runner_create(session->target, code->run,
-							    PREPARE_TIMEOUT_NS, &code->runner,
-							    &answer);
+		error = session_code_prepare(session, code, &answer);
 	if (error || code->runner)
 		return error;
 	clone->lost_count++;
@@ -182,7 +182,7 @@ static struct error *code_open(struct session *session, struct session_code *cod
 	while (!error && !code->runner && clone->lost_count < LOST_MAX) {
 		error = code_try(session, code, clone);
 		if (!code->runner)
-			code_deinit(session, code);
+			session_code_deinit(session, code);
 	}
 	if (error || code->runner)
 		return error;

@@ -21,6 +21,8 @@ struct session_graph {
 	struct target_moment moment;
 	uint64_t taken_ns;
 	struct inspected_cost cost;
+	/** NULL but when the graph is to be verified. */
+	struct session_verifier *verifier;
 	/** After the mirror, which its labels read. */
 	struct heap *heap;
 };
@@ -132,6 +134,20 @@ static struct error *graph_fill(struct session_graph *graph, struct mem_source *
 	return error;
 }
 
+// The one part of a stop that is for verification: clones that can run code, not at any moment.
+static struct error *graph_hold_verifier(struct session_graph *graph, enum target_effort effort,
+					 struct session_held *held, bool *ret_may)
+{
+	bool firm = true;
+	struct error *error = NULL;
+
+	if (graph->verifier)
+		error = session_verifier_hold(graph->session, graph->verifier, &graph->stacks, held,
+					      &firm);
+	*ret_may = !error && (firm || effort == TARGET_EFFORT_LAST);
+	return error;
+}
+
 // Whether the copy was made: not while the runtime shows that it is at work on its heap, unless there
 // will be no better moment.
 static struct error *graph_copy(struct session_graph *graph, enum target_effort effort,
@@ -148,10 +164,14 @@ static struct error *graph_copy(struct session_graph *graph, enum target_effort 
 		graph->taken_ns = clock_now_ns();
 		error = graph_save_stacks(graph, held.pause);
 		if (!error)
-			error = session_freeze(session, &held, look, &source);
-		if (!error)
-			error = graph_fill(graph, source);
+			error = graph_hold_verifier(graph, effort, &held, ret_copied);
 	}
+	if (!error && *ret_copied)
+		error = session_freeze(session, &held, look, &source);
+	if (!error && *ret_copied)
+		error = graph_fill(graph, source);
+	if (!error && *ret_copied && graph->verifier)
+		error = session_verifier_collect(session, graph->verifier, held.clone);
 	session_let_go(&held, look);
 	return error;
 }
@@ -214,8 +234,8 @@ static struct error *graph_pack(struct session_graph *graph, struct heap_sink *b
 	return error;
 }
 
-struct error *session_graph(struct session *session, struct session_look *look,
-			    struct session_graph **ret)
+static struct error *graph_build(struct session *session, struct session_verifier *verifier,
+				 struct session_look *look, struct session_graph **ret)
 {
 	CLEANUP(graph_cleanup) struct session_graph *graph = calloc(1, sizeof(*graph));
 	CLEANUP(graph_destroy_sink) struct heap_sink *builder = NULL;
@@ -224,6 +244,7 @@ struct error *session_graph(struct session *session, struct session_look *look,
 	if (!graph)
 		return error_no_memory();
 	graph->session = session;
+	graph->verifier = verifier;
 	struct error *error = graph_make_room(graph);
 	if (!error)
 		error = heap_builder_create(session->options.threads, &builder);
@@ -243,8 +264,34 @@ struct error *session_graph(struct session *session, struct session_look *look,
 	graph_save_layouts(session);
 	graph->cost.copied_bytes = mem_mirror_copied_bytes(graph->mirror);
 	graph->cost.build_ns = clock_now_ns() - begin_ns;
+	graph->verifier = NULL;
 	*ret = take_ptr(graph);
 	return NULL;
+}
+
+struct error *session_graph(struct session *session, struct session_look *look,
+			    struct session_graph **ret)
+{
+	return graph_build(session, NULL, look, ret);
+}
+
+struct error *session_verified_graph(struct session *session, struct session_look *look,
+				     struct session_graph **ret, struct target_collection *returned,
+				     struct target_collection *saved)
+{
+	struct session_verifier verifier = {0};
+	enum inspected_snapshot before = session->snapshot;
+	struct error *error = session_verifier_prepare(session, &verifier);
+
+	session->snapshot = INSPECTED_CLONE;
+	if (!error)
+		error = graph_build(session, &verifier, look, ret);
+	session->snapshot = before;
+	*returned = verifier.returned;
+	*saved = verifier.saved;
+	verifier.returned = verifier.saved = (struct target_collection){0};
+	session_verifier_deinit(&verifier);
+	return error;
 }
 
 void session_graph_destroy(struct session_graph *graph)

@@ -27,6 +27,20 @@ struct session {
 	struct session_code *code;
 };
 
+/** A clone that runs code. */
+struct session_code {
+	struct pause *pause;
+	struct mem_clone *clone;
+	struct clone_run *run;
+	struct target_runner *runner;
+};
+
+/** Seals its clone and makes it ready to run code. Without a runner afterwards it was lost, and
+ *  @a answer, which the caller deinits, says how. */
+MUST_USE struct error *session_code_prepare(struct session *session, struct session_code *code,
+					    struct target_answer *answer);
+void session_code_deinit(struct session *session, struct session_code *code);
+
 /** What the processors of stopped threads held. Zero-initialised is empty and valid. */
 struct session_stacks {
 	struct target_stack *list;
@@ -48,7 +62,35 @@ struct session_held {
 	struct pause *pause;
 	/** NULL while it is the process itself that stands still. */
 	struct mem_clone *clone;
+	/** The thread that is to have the clone made; 0: any. */
+	pid_t tid;
 };
+
+/** Collections that are run in clones of the moment that a graph is made of. Zero-initialised is
+ *  valid. */
+struct session_verifier {
+	/** For a second clone, that of the collection that saves what it finds. */
+	struct mem_cloner *cloner;
+	struct mem_clone *saving;
+	/** How they went. */
+	struct target_collection returned;
+	struct target_collection saved;
+};
+
+/** While the process runs. */
+MUST_USE struct error *session_verifier_prepare(struct session *session,
+						struct session_verifier *verifier);
+/** While it stands still: the second clone, and from which thread @a held is to have the first. Neither
+ *  when the moment is not a firm one. */
+MUST_USE struct error *session_verifier_hold(struct session *session,
+					     struct session_verifier *verifier,
+					     const struct session_stacks *stacks,
+					     struct session_held *held, bool *ret_firm);
+/** Runs both collections; @a clone is the one that was read, NULL where there is none. */
+MUST_USE struct error *session_verifier_collect(struct session *session,
+						struct session_verifier *verifier,
+						struct mem_clone *clone);
+void session_verifier_deinit(struct session_verifier *verifier);
 
 /** Stops the process. The caller ends with session_let_go(), on failure too. */
 MUST_USE struct error *session_hold(struct session *session, struct session_look *look,

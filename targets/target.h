@@ -278,6 +278,10 @@ struct target_ops {
 	/** Not after TARGET_ANSWER_LOST. The caller deinits *@a ret. */
 	struct error *(*runner_run)(struct target_runner *runner, const struct target_code *code,
 				    struct target_answer *ret);
+	/** Runs a full collection: what it returns, or, when @a saves, what it found unreachable, kept
+	 *  from being freed (`garbage`). The caller deinits *@a ret. */
+	struct error *(*runner_collect)(struct target_runner *runner, bool saves,
+					uint64_t timeout_ns, struct target_collection *ret);
 	/** Takes NULL. */
 	void (*runner_destroy)(struct target_runner *runner);
 	void (*close)(struct target *target);

@@ -87,9 +87,9 @@ void code_tell_clone(const struct inspected_clone *clone, FILE *err)
 {
 	if (clone->lost_count)
 		fprintf(err,
-			"leakinspect: %u cop%s of the process made at unlucky moments (%s); this "
-			"is another one\n",
-			clone->lost_count, clone->lost_count == 1 ? "y was" : "ies were",
+			"leakinspect: %u cop%s of the process did not get as far as running code "
+			"(%s); this is another one\n",
+			clone->lost_count, clone->lost_count == 1 ? "y" : "ies",
 			clone->lost);
 	if (clone->unsafe[0])
 		fprintf(err,

@@ -144,6 +144,16 @@ static struct error *console_collect(struct inspected *inspected, struct target_
 	return inspected_collect(((struct console *)inspected)->inner, ret);
 }
 
+static struct error *console_verify(struct inspected *inspected, const struct inspected_graph **ret,
+				    struct target_collection *returned,
+				    struct target_collection *saved)
+{
+	struct console *console = (struct console *)inspected;
+	struct error *error = inspected_verify(console->inner, ret, returned, saved);
+
+	return error ? error : console_remember_graph(console, (*ret)->heap);
+}
+
 static struct error *console_run_code(struct inspected *inspected, const struct target_code *code,
 				      struct inspected_clone *clone, struct target_answer *ret)
 {
@@ -181,6 +191,7 @@ static const struct inspected_ops console_inspected_ops = {
 	.describe = console_describe,
 	.annotate = console_annotate,
 	.collect = console_collect,
+	.verify = console_verify,
 	.run_code = console_run_code,
 	.end_code = console_end_code,
 	.forget = console_forget,

@@ -91,6 +91,9 @@ struct inspected_ops {
 				  struct text *into);
 	struct error *(*annotate)(struct inspected *inspected);
 	struct error *(*collect)(struct inspected *inspected, struct target_collection *ret);
+	struct error *(*verify)(struct inspected *inspected, const struct inspected_graph **ret,
+				struct target_collection *returned,
+				struct target_collection *saved);
 	struct error *(*run_code)(struct inspected *inspected, const struct target_code *code,
 				  struct inspected_clone *clone, struct target_answer *ret);
 	void (*end_code)(struct inspected *inspected);
@@ -151,6 +154,17 @@ MUST_USE static inline struct error *inspected_collect(struct inspected *inspect
 						       struct target_collection *ret)
 {
 	return inspected->ops->collect(inspected, ret);
+}
+
+/** A new graph, in place of the one before, and what the runtime's own collection did in clones of the
+ *  same moment: what it returned, and, in another clone, what it found and was kept from freeing. The
+ *  caller deinits both, after an error too. */
+MUST_USE static inline struct error *inspected_verify(struct inspected *inspected,
+						      const struct inspected_graph **ret,
+						      struct target_collection *returned,
+						      struct target_collection *saved)
+{
+	return inspected->ops->verify(inspected, ret, returned, saved);
 }
 
 /** Runs code in a clone of the process, where it reaches nothing. The clone is made when there is none,

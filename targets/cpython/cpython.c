@@ -12,6 +12,7 @@
 #include "targets/cpython/machine/trial.h"
 #include "targets/cpython/references/reader.h"
 #include "targets/cpython/repl/repl.h"
+#include "targets/cpython/repl/repl_collect.h"
 #include "targets/cpython/repl/standing.h"
 #include "targets/cpython/runtime.h"
 #include "targets/cpython/scan/walk.h"
@@ -234,6 +235,7 @@ const struct target_ops cpython_target_ops = {
 	.standing = cpython_standing,
 	.runner_create = cpython_runner_create,
 	.runner_run = py_repl_run,
+	.runner_collect = py_repl_collect,
 	.runner_destroy = py_repl_destroy,
 	.close = cpython_close,
 };

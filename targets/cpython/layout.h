@@ -175,6 +175,10 @@ struct py_field {
 	X(tstate_eval_breaker, false, "_ts:eval_breaker") \
 	X(gil_last_holder, false, "_gil_runtime_state:last_holder") \
 	X(gil_locked, false, "_gil_runtime_state:locked") \
+	X(gil_mutex, false, "_gil_runtime_state:mutex") \
+	X(gil_cond, false, "_gil_runtime_state:cond") \
+	X(gil_switch_mutex, false, "_gil_runtime_state:switch_mutex") \
+	X(gil_switch_cond, false, "_gil_runtime_state:switch_cond") \
 	/* describe */ \
 	X(set_used, false, "PySetObject:used") \
 	X(set_entry_key, false, "setentry:key") \
@@ -333,6 +337,10 @@ struct py_field {
 	X(gil_last_holder, "gil_last_holder", NULL) \
 	X(gil_locked, "gil_locked", NULL) \
 	X(gil_drop, "gil_drop_request", NULL) \
+	X(gil_mutex, "gil_mutex", NULL) \
+	X(gil_cond, "gil_cond", NULL) \
+	X(gil_switch_mutex, "switch_mutex", NULL) \
+	X(gil_switch_cond, "switch_cond", NULL) \
 	X(current_tstate, "_PyThreadState_Current", NULL) \
 	X(finalizing, "_Py_Finalizing", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \

@@ -253,17 +253,22 @@ struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window
 	return error ? error : mem_window_take_error(window);
 }
 
+addr_t py_runtime_gil(const struct py_layout *layout, struct mem_window *window, addr_t interp_at)
+{
+	if (layout->f.interp_gil.present)
+		return layout->f.interp_gil.is_pointer
+			       ? runtime_field(window, interp_at, layout->f.interp_gil)
+			       : interp_at + layout->f.interp_gil.offset;
+	return layout->f.runtime_gil.present
+		       ? layout->var.runtime + layout->f.runtime_gil.offset
+		       : 0;
+}
+
 addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,
 			     addr_t interp_at)
 {
-	addr_t gil_at = 0;
+	addr_t gil_at = py_runtime_gil(layout, window, interp_at);
 
-	if (layout->f.interp_gil.present)
-		gil_at = layout->f.interp_gil.is_pointer
-				 ? runtime_field(window, interp_at, layout->f.interp_gil)
-				 : interp_at + layout->f.interp_gil.offset;
-	else if (layout->f.runtime_gil.present)
-		gil_at = layout->var.runtime + layout->f.runtime_gil.offset;
 	if (gil_at)
 		return runtime_int(window, gil_at, layout->f.gil_locked) > 0
 			       ? runtime_field(window, gil_at, layout->f.gil_last_holder)

@@ -69,6 +69,9 @@ MUST_USE struct error *py_gc_state_read(const struct py_layout *layout, struct m
 					const struct py_interpreters *interpreters,
 					struct py_gc_state *ret);
 
+/** Where the struct of the GIL of the interpreter at @a interp_at is; 0 where it has none. */
+addr_t py_runtime_gil(const struct py_layout *layout, struct mem_window *window, addr_t interp_at);
+
 /** Which thread state holds the GIL of the interpreter at @a interp_at; 0 when none or unknown. */
 addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,
 			     addr_t interp_at);

@@ -114,13 +114,18 @@ static struct error *repl_call(struct target_runner *repl, const struct repl_cal
 	return NULL;
 }
 
-static struct error *repl_zero(struct target_runner *repl, addr_t at, struct py_field field)
+static struct error *repl_zero(struct target_runner *repl, addr_t at, size_t bytes)
 {
-	static const uint64_t zero;
+	static const char zeros[128];
 
-	if (field.size > sizeof(zero))
+	if (!at || !bytes || bytes > sizeof(zeros))
 		return NULL;
-	return clone_run_write(repl->run, at + field.offset, &zero, field.size);
+	return clone_run_write(repl->run, at, zeros, bytes);
+}
+
+static struct error *repl_zero_field(struct target_runner *repl, addr_t at, struct py_field field)
+{
+	return field.present && at ? repl_zero(repl, at + field.offset, field.size) : NULL;
 }
 
 static struct error *repl_clear_breaker(const struct py_layout *layout, struct mem_window *window,
@@ -133,35 +138,69 @@ static struct error *repl_clear_breaker(const struct py_layout *layout, struct m
 	return clone_run_write(repl->run, tstate_at + field.offset, &breaker, sizeof(breaker));
 }
 
+// Mutexes that another thread had, and conditions that threads waited for that are no more: glibc's
+// pthread_cond_signal() may wait for those.
+static struct error *repl_free_gil(const struct py_layout *layout, struct mem_window *window,
+				   struct target_runner *repl, addr_t interp_at)
+{
+	addr_t gil_at = py_runtime_gil(layout, window, interp_at);
+	const struct py_field fields[] = {layout->f.gil_mutex, layout->f.gil_cond,
+					  layout->f.gil_switch_mutex, layout->f.gil_switch_cond};
+	const struct {
+		addr_t at;
+		size_t bytes;
+	} variables[] = {
+		{layout->var.gil_mutex, layout->var_size.gil_mutex},
+		{layout->var.gil_cond, layout->var_size.gil_cond},
+		{layout->var.gil_switch_mutex, layout->var_size.gil_switch_mutex},
+		{layout->var.gil_switch_cond, layout->var_size.gil_switch_cond},
+	};
+	struct error *error = NULL;
+
+	for (size_t i = 0; !error && i < ARRAY_COUNT(fields); i++)
+		error = repl_zero_field(repl, gil_at, fields[i]);
+	for (size_t i = 0; !error && i < ARRAY_COUNT(variables); i++)
+		error = repl_zero(repl, variables[i].at, variables[i].bytes);
+	return error;
+}
+
+static struct error *repl_free_interpreter(const struct py_layout *layout,
+					   struct mem_window *window, struct target_runner *repl,
+					   addr_t interp_at)
+{
+	struct error *error = repl_free_gil(layout, window, repl, interp_at);
+	addr_t at = interp_at + layout->f.interp_tstate_head.offset;
+
+	if (!error)
+		error = repl_zero_field(repl, interp_at, layout->f.interp_gil_drop);
+	if (error || !layout->gil_drop_bit)
+		return error;
+	at = mem_window_word(window, at, 0);
+	for (size_t i = 0; !error && at && i < PY_THREADS_MAX; i++) {
+		error = repl_clear_breaker(layout, window, repl, at);
+		at = mem_window_word(window, at + layout->f.tstate_next.offset, 0);
+	}
+	return error;
+}
+
 /*
  * Threads that waited for the GIL had asked for it. Whoever holds it would hand it over, and wait until
  * one of them has taken it (drop_gil() in Python/ceval_gil.c): for ever, as there are none.
  */
 static struct error *repl_nobody_waits(const struct py_layout *layout, struct target_runner *repl)
 {
-	static const struct py_field number = {.size = sizeof(int32_t)};
 	_cleanup_mem_window_ struct mem_window *window = NULL;
 	_cleanup_py_interpreters_ struct py_interpreters interpreters = {0};
 	struct error *error = mem_window_create(clone_run_source(repl->run), &window);
 
 	if (!error)
 		error = py_interpreters_read(layout, window, &interpreters);
-	if (!error && layout->var.gil_drop)
-		error = repl_zero(repl, layout->var.gil_drop, number);
-	if (!error && layout->f.runtime_gil_drop.present)
-		error = repl_zero(repl, layout->var.runtime, layout->f.runtime_gil_drop);
-	for (size_t i = 0; !error && i < interpreters.count; i++) {
-		addr_t at = interpreters.at[i];
-		if (layout->f.interp_gil_drop.present)
-			error = repl_zero(repl, at, layout->f.interp_gil_drop);
-		if (!layout->gil_drop_bit)
-			continue;
-		at = mem_window_word(window, at + layout->f.interp_tstate_head.offset, 0);
-		for (size_t j = 0; !error && at && j < PY_THREADS_MAX; j++) {
-			error = repl_clear_breaker(layout, window, repl, at);
-			at = mem_window_word(window, at + layout->f.tstate_next.offset, 0);
-		}
-	}
+	if (!error)
+		error = repl_zero(repl, layout->var.gil_drop, sizeof(int32_t));
+	if (!error)
+		error = repl_zero_field(repl, layout->var.runtime, layout->f.runtime_gil_drop);
+	for (size_t i = 0; !error && i < interpreters.count; i++)
+		error = repl_free_interpreter(layout, window, repl, interpreters.at[i]);
 	return error;
 }
 
