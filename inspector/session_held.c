@@ -58,8 +58,8 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 	*ret = session->process.source;
 	if (session->snapshot != INSPECTED_CLONE || !session->cloner)
 		return NULL;
-	struct error *error = mem_clone_create(session->cloner, held->pause, held->tid,
-					       &held->clone, &reason);
+	struct error *error =
+		mem_clone_create(session->cloner, held->pause, held->tid, &held->clone, &reason);
 	if (error)
 		return error;
 	if (!held->clone) {

@@ -157,7 +157,8 @@ static void filter_add(struct filter *filter, struct sock_filter instruction)
 
 static void filter_load(struct filter *filter, size_t offset)
 {
-	filter_add(filter, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
+	filter_add(filter,
+		   (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset));
 }
 
 static void filter_return(struct filter *filter, uint32_t what)

@@ -129,8 +129,7 @@ static struct error *run_do_call(void *context)
 struct error *clone_run_call(struct clone_run *run, addr_t at, const uint64_t *args, size_t count,
 			     uint64_t timeout_ns, struct clone_outcome *ret)
 {
-	struct run_call call = {
-		.run = run, .at = at, .timeout_ns = timeout_ns, .outcome = ret};
+	struct run_call call = {.run = run, .at = at, .timeout_ns = timeout_ns, .outcome = ret};
 
 	if (run->thread.is_over || count > CLONE_THREAD_ARGS_MAX)
 		return error_create(ERROR_FAILED, "the clone is over");

@@ -24,8 +24,8 @@
 
 enum { STACK_BYTES = 16 << 20, GUARD_BYTES = 1 << 16, PIECE_BYTES = 1 << 16 };
 
-__attribute__((format(printf, 2, 3))) static struct error *seal_refuse(struct clone_sealing *sealing,
-								       const char *format, ...)
+__attribute__((format(printf, 2, 3))) static struct error *
+seal_refuse(struct clone_sealing *sealing, const char *format, ...)
 {
 	va_list args;
 
@@ -90,7 +90,8 @@ static struct error *seal_map_room(struct clone_sealing *sealing)
 
 static struct error *seal_descriptor(struct clone_sealing *sealing, int64_t null_fd, int fd)
 {
-	const uint64_t to_null[CLONE_THREAD_ARGS_MAX] = {(uint64_t)null_fd, (uint64_t)fd, O_CLOEXEC};
+	const uint64_t to_null[CLONE_THREAD_ARGS_MAX] = {(uint64_t)null_fd, (uint64_t)fd,
+							 O_CLOEXEC};
 	const uint64_t away[CLONE_THREAD_ARGS_MAX] = {(uint64_t)fd};
 	int64_t result;
 
@@ -108,8 +109,7 @@ static struct error *seal_descriptors(struct clone_sealing *sealing)
 	const uint64_t args[CLONE_THREAD_ARGS_MAX] = {sealing->room_at, O_RDWR | O_CLOEXEC};
 	char path[64];
 	int64_t null_fd = -1;
-	struct error *error =
-		seal_write(sealing, sealing->room_at, null_path, sizeof(null_path));
+	struct error *error = seal_write(sealing, sealing->room_at, null_path, sizeof(null_path));
 
 	if (!error)
 		error = seal_call(sealing, SYS_open, args, &null_fd);
@@ -266,7 +266,7 @@ static struct error *seal_leave_session(struct clone_sealing *sealing)
 
 struct error *clone_seal(struct clone_sealing *sealing)
 {
-	static struct error *(*const steps[])(struct clone_sealing *sealing) = {
+	static struct error *(*const steps[])(struct clone_sealing * sealing) = {
 		seal_map_room, seal_descriptors,   seal_shared_memory,
 		seal_limits,   seal_leave_session, seal_filter,
 	};

@@ -179,7 +179,8 @@ static struct error *thread_open_place(struct clone_thread *thread,
 				       const struct user_regs_struct *asked, int64_t *ret_fd)
 {
 	struct user_regs_struct regs = *asked;
-	uint64_t flags = O_PATH | O_CLOEXEC | (asked->orig_rax == SYS_open ? asked->rsi : asked->rdx);
+	uint64_t flags =
+		O_PATH | O_CLOEXEC | (asked->orig_rax == SYS_open ? asked->rsi : asked->rdx);
 
 	*(asked->orig_rax == SYS_open ? &regs.rsi : &regs.rdx) = flags;
 	struct error *error = thread_set_registers(thread, &regs);

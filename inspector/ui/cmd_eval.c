@@ -21,10 +21,8 @@ static struct error *eval_report(struct command_context *context,
 				 const struct target_answer *answer)
 {
 	static const struct report_column columns[] = {
-		{.key = "value", .unit = REPORT_TEXT},
-		{.key = "type", .unit = REPORT_TEXT},
-		{.key = "output", .unit = REPORT_TEXT},
-		{.key = "raised", .unit = REPORT_BOOL},
+		{.key = "value", .unit = REPORT_TEXT},  {.key = "type", .unit = REPORT_TEXT},
+		{.key = "output", .unit = REPORT_TEXT}, {.key = "raised", .unit = REPORT_BOOL},
 		{.key = "unsafe", .unit = REPORT_TEXT},
 	};
 	bool done = answer->state == TARGET_ANSWER_DONE;
@@ -98,8 +96,10 @@ static struct error *eval_check(const struct arguments *arguments)
 }
 
 static const struct command_example eval_examples[] = {
-	{"eval 4711 'len(__import__(\"gc\").get_objects())'", "how many objects the collector tracks"},
-	{"eval 4711 --json 'sys.modules[\"app\"].cache'", "a value, its type, and what was printed"},
+	{"eval 4711 'len(__import__(\"gc\").get_objects())'",
+	 "how many objects the collector tracks"},
+	{"eval 4711 --json 'sys.modules[\"app\"].cache'",
+	 "a value, its type, and what was printed"},
 };
 
 const struct command command_eval = {

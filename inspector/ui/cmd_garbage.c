@@ -312,10 +312,9 @@ static struct error *garbage_run(struct command_context *context)
 	const struct inspected_graph *graph;
 	struct report_head head;
 	bool verify = context->arguments->options[GARBAGE_VERIFY].count;
-	struct error *error =
-		verify ? inspected_verify(context->inspected, &graph, &outcome.returned,
-					  &outcome.saved)
-		       : inspected_graph(context->inspected, &graph);
+	struct error *error = verify ? inspected_verify(context->inspected, &graph,
+							&outcome.returned, &outcome.saved)
+				     : inspected_graph(context->inspected, &graph);
 
 	if (!error)
 		error = garbage_find(graph->heap, &outcome.garbage);
@@ -340,34 +339,35 @@ const struct command command_garbage = {
 	.name = "garbage",
 	.summary = "what gc.collect() would find, without running it",
 	.words = "",
-	.description = "What a collection of all generations would find now, by the collector's "
-		       "own rules: objects that\n"
-		       "nothing reaches and that it would free (unreachable), and those that it "
-		       "cannot free because of a\n"
-		       "finalizer of the old kind (uncollectable). Their sum is what gc.collect() "
-		       "would return; by_type\n"
-		       "has both. Then what would be added to gc.garbage, and what is in it now. "
-		       "No collection is run in\n"
-		       "the process.\n"
-		       "\n"
-		       "Finalizers and callbacks of weak references may do anything, also bring "
-		       "objects back. Where some\n"
-		       "are to run, or objects cannot be freed, the collection is tried: the "
-		       "interpreter's own machine\n"
-		       "code, with all that it calls, is run over a copy of the process's memory, "
-		       "and the numbers are\n"
-		       "those it came to (tried); by_type is always that of the objects found "
-		       "before. Nothing of it\n"
-		       "reaches the process, no file is written, and code that needs more of the "
-		       "system ends the trial:\n"
-		       "then the numbers are those before any finalizer runs, and a note says so.\n"
-		       "\n"
-		       "With --verify gc.collect() itself is run in two frozen copies (see 'help repl') "
-		       "of the moment that\n"
-		       "is told: what it returns is compared with the prediction, and object by object "
-		       "what it finds,\n"
-		       "unless finalizers or callbacks ran before. Where they differ, the exit status is "
-		       "1.",
+	.description =
+		"What a collection of all generations would find now, by the collector's "
+		"own rules: objects that\n"
+		"nothing reaches and that it would free (unreachable), and those that it "
+		"cannot free because of a\n"
+		"finalizer of the old kind (uncollectable). Their sum is what gc.collect() "
+		"would return; by_type\n"
+		"has both. Then what would be added to gc.garbage, and what is in it now. "
+		"No collection is run in\n"
+		"the process.\n"
+		"\n"
+		"Finalizers and callbacks of weak references may do anything, also bring "
+		"objects back. Where some\n"
+		"are to run, or objects cannot be freed, the collection is tried: the "
+		"interpreter's own machine\n"
+		"code, with all that it calls, is run over a copy of the process's memory, "
+		"and the numbers are\n"
+		"those it came to (tried); by_type is always that of the objects found "
+		"before. Nothing of it\n"
+		"reaches the process, no file is written, and code that needs more of the "
+		"system ends the trial:\n"
+		"then the numbers are those before any finalizer runs, and a note says so.\n"
+		"\n"
+		"With --verify gc.collect() itself is run in two frozen copies (see 'help repl') "
+		"of the moment that\n"
+		"is told: what it returns is compared with the prediction, and object by object "
+		"what it finds,\n"
+		"unless finalizers or callbacks ran before. Where they differ, the exit status is "
+		"1.",
 	.options = garbage_options,
 	.option_count = ARRAY_COUNT(garbage_options),
 	.examples = garbage_examples,

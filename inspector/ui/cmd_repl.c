@@ -70,8 +70,7 @@ static struct error *repl_run_code(struct repl *repl, const struct target_code *
 {
 	_cleanup_target_answer_ struct target_answer answer = {0};
 	struct inspected_clone clone;
-	struct error *error =
-		inspected_run_code(repl->context->inspected, code, &clone, &answer);
+	struct error *error = inspected_run_code(repl->context->inspected, code, &clone, &answer);
 
 	*ret = answer.state;
 	if (error)
@@ -282,25 +281,30 @@ const struct command command_repl = {
 	.description =
 		"Runs Python code in __main__ of the application, as it was at one instant: its "
 		"modules, its\n"
-		"objects, its interpreter. The code runs in a frozen copy of the process (a fork that "
+		"objects, its interpreter. The code runs in a frozen copy of the process (a fork "
+		"that "
 		"never went\n"
 		"on), and nothing of it reaches the process, which runs on.\n"
 		"\n"
-		"The copy is walled in: all its descriptors are /dev/null, memory shared with others "
+		"The copy is walled in: all its descriptors are /dev/null, memory shared with "
+		"others "
 		"is its own,\n"
 		"files can be opened for reading alone, and there are no sockets, no signals to "
 		"others, no threads\n"
 		"and no other programs. It has a limit on memory, and each statement one on time "
 		"(--timeout). Code\n"
-		"that hangs or crashes ends the copy and nothing else; the next statement runs in a "
+		"that hangs or crashes ends the copy and nothing else; the next statement runs in "
+		"a "
 		"new one. The\n"
 		"copy has one of the process's threads: locks that others held stay locked.\n"
 		"\n"
-		"What is written to sys.stdout and sys.stderr is shown when the statement has ended. "
+		"What is written to sys.stdout and sys.stderr is shown when the statement has "
+		"ended. "
 		"With -c,\n"
 		"--file, and lines on a stdin that is no terminal, the exit status is 1 when code "
 		"raised an\n"
-		"exception. While the copy lives, the process pays for each page that it writes: do "
+		"exception. While the copy lives, the process pays for each page that it writes: "
+		"do "
 		"not leave it\n"
 		"open for longer than needed.",
 	.options = repl_options,

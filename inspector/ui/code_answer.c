@@ -89,8 +89,7 @@ void code_tell_clone(const struct inspected_clone *clone, FILE *err)
 		fprintf(err,
 			"leakinspect: %u cop%s of the process did not get as far as running code "
 			"(%s); this is another one\n",
-			clone->lost_count, clone->lost_count == 1 ? "y" : "ies",
-			clone->lost);
+			clone->lost_count, clone->lost_count == 1 ? "y" : "ies", clone->lost);
 	if (clone->unsafe[0])
 		fprintf(err,
 			"leakinspect: no better moment came in %u stops: %s; what runs in this "

@@ -64,8 +64,9 @@ static struct error *comparison_objects(struct comparison *comparison,
 			continue;
 		comparison->compared++;
 		if (!seen[i])
-			comparison_add(comparison, &(struct difference){
-							   heap->at[i], heap_type_name(heap, i), true});
+			comparison_add(
+				comparison,
+				&(struct difference){heap->at[i], heap_type_name(heap, i), true});
 	}
 	comparison->has_objects = true;
 	return NULL;
@@ -84,9 +85,8 @@ static struct error *verify_report_table(struct report *report, const struct com
 		{.key = "type", .unit = REPORT_TEXT, .reader = REPORT_FOR_PROGRAMS},
 		{.key = "predicted", .unit = REPORT_BOOL, .reader = REPORT_FOR_PROGRAMS},
 	};
-	struct error *error = report_table(report, "differences",
-					   comparison->count ? columns : hidden,
-					   ARRAY_COUNT(columns));
+	struct error *error = report_table(
+		report, "differences", comparison->count ? columns : hidden, ARRAY_COUNT(columns));
 
 	for (size_t i = 0; !error && i < comparison->count; i++) {
 		const struct difference *difference = &comparison->list[i];
@@ -111,20 +111,22 @@ static struct error *verify_report_note(struct report *report, const struct comp
 	human_count(returned->returned, number);
 	human_count((int64_t)prediction->found, predicted);
 	if (comparison->agrees && comparison->has_objects)
-		return report_note(report,
-				   "verified: gc.collect() in a clone of the same moment returned %s, and "
-				   "the %s objects it found are those predicted",
-				   number, human_count((int64_t)comparison->compared, objects));
+		return report_note(
+			report,
+			"verified: gc.collect() in a clone of the same moment returned %s, and "
+			"the %s objects it found are those predicted",
+			number, human_count((int64_t)comparison->compared, objects));
 	if (comparison->agrees)
-		return report_note(report,
-				   "verified: gc.collect() in a clone of the same moment returned %s; "
-				   "the objects are not compared: %s",
-				   number,
-				   saved->done ? "finalizers and callbacks ran" : saved->reason);
-	error = report_note(report,
-			    "not as predicted: gc.collect() in a clone of the same moment returned %s, "
-			    "not %s",
-			    number, predicted);
+		return report_note(
+			report,
+			"verified: gc.collect() in a clone of the same moment returned %s; "
+			"the objects are not compared: %s",
+			number, saved->done ? "finalizers and callbacks ran" : saved->reason);
+	error = report_note(
+		report,
+		"not as predicted: gc.collect() in a clone of the same moment returned %s, "
+		"not %s",
+		number, predicted);
 	if (!error && comparison->differences)
 		error = report_note(report, "%s objects are in one of the two alone",
 				    human_count((int64_t)comparison->differences, objects));

@@ -46,6 +46,8 @@ struct py_gc_list {
 	addr_t prev;
 	int64_t threshold;
 	int64_t count;
+	/** Where that is, an int. */
+	addr_t count_at;
 	/** The permanent generation of gc.freeze(). */
 	bool permanent;
 };
@@ -57,6 +59,8 @@ struct py_gc_state {
 	size_t list_capacity;
 	bool collecting;
 	int64_t enabled;
+	/** Where that is, an int; 0 when unknown. */
+	addr_t enabled_at;
 	int64_t debug;
 	/** The list object gc.garbage; 0 when there is none yet. */
 	addr_t garbage_at;

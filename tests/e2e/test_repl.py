@@ -44,6 +44,15 @@ def test_a_collection_in_the_clone_finds_what_the_process_then_finds(interpreter
     assert_as_before(target)
 
 
+def test_a_collection_that_is_due_does_not_come_first(interpreter, start, leakinspect):
+    target = start("due.py", interpreter)
+    assert evaluate(leakinspect, target, COLLECT)["value"] == "50"
+    assert evaluate(leakinspect, target, "__import__('gc').isenabled()")["value"] == "True"
+    report = leakinspect("garbage", "--verify", target.pid)
+    assert report["verified"]["returned"] == 50
+    assert_as_before(target)
+
+
 LINES = """\
 cache
 cache['answer'] = 43

@@ -44,6 +44,7 @@ static const char *const function_names[REPL_FUNCTION_COUNT][2] = {
 enum { FILE_INPUT = 257, BUFFER_WRITE = 0x200 };
 
 struct target_runner {
+	const struct py_layout *layout;
 	struct clone_run *run;
 	addr_t function_at[REPL_FUNCTION_COUNT];
 	/** Our program's dictionary, and its step(). */
@@ -97,9 +98,9 @@ static struct error *repl_call(struct target_runner *repl, const struct repl_cal
 	*ret = 0;
 	if (answer->state == TARGET_ANSWER_LOST)
 		return NULL;
-	struct error *error = clone_run_call(repl->run, repl->function_at[call->function],
-					     call->args, ARRAY_COUNT(call->args), timeout_ns,
-					     &outcome);
+	struct error *error =
+		clone_run_call(repl->run, repl->function_at[call->function], call->args,
+			       ARRAY_COUNT(call->args), timeout_ns, &outcome);
 	if (error)
 		return error;
 	*ret = outcome.value;
@@ -202,6 +203,37 @@ static struct error *repl_nobody_waits(const struct py_layout *layout, struct ta
 	for (size_t i = 0; !error && i < interpreters.count; i++)
 		error = repl_free_interpreter(layout, window, repl, interpreters.at[i]);
 	return error;
+}
+
+static struct error *repl_set_int(struct target_runner *repl, addr_t at, int32_t value)
+{
+	return at ? clone_run_write(repl->run, at, &value, sizeof(value)) : NULL;
+}
+
+/*
+ * No collection comes by itself for a long time: what is asked is what one that is called for finds.
+ * gc.isenabled() tells what it told; the count of young objects is below 0 instead. Until our program is
+ * loaded it is disabled as well, as one may be due already (from 3.12 on they are announced).
+ */
+static struct error *repl_defer_collections(const struct py_layout *layout,
+					    struct target_runner *repl, addr_t *ret_enabled_at,
+					    int32_t *ret_enabled)
+{
+	enum { COUNT = -(1 << 24) };
+	_cleanup_mem_window_ struct mem_window *window = NULL;
+	_cleanup_py_interpreters_ struct py_interpreters interpreters = {0};
+	_cleanup_py_gc_state_ struct py_gc_state gc = {0};
+	struct error *error = mem_window_create(clone_run_source(repl->run), &window);
+
+	if (!error)
+		error = py_interpreters_read(layout, window, &interpreters);
+	if (!error)
+		error = py_gc_state_read(layout, window, &interpreters, &gc);
+	*ret_enabled_at = gc.enabled_at;
+	*ret_enabled = (int32_t)gc.enabled;
+	if (!error && gc.list_count)
+		error = repl_set_int(repl, gc.lists[0].count_at, COUNT);
+	return error ? error : repl_set_int(repl, gc.enabled_at, 0);
 }
 
 // A name in the room, for functions that take one.
@@ -322,14 +354,21 @@ struct error *py_repl_create(const struct py_layout *layout, struct module *pyth
 	*ret_answer = (struct target_answer){0};
 	if (!repl)
 		return error_no_memory();
+	repl->layout = layout;
 	repl->run = run;
 	repl->room_at = clone_run_room(run);
 	repl->timeout_ns = timeout_ns;
+	addr_t enabled_at = 0;
+	int32_t enabled = 0;
 	struct error *error = repl_find_functions(python, repl);
 	if (!error)
 		error = repl_nobody_waits(layout, repl);
 	if (!error)
+		error = repl_defer_collections(layout, repl, &enabled_at, &enabled);
+	if (!error)
 		error = repl_enter(repl, ret_answer);
+	if (!error && ret_answer->state != TARGET_ANSWER_LOST)
+		error = repl_set_int(repl, enabled_at, enabled);
 	if (!error && ret_answer->state != TARGET_ANSWER_LOST)
 		*ret = take_ptr(repl);
 	return error;
@@ -338,6 +377,16 @@ struct error *py_repl_create(const struct py_layout *layout, struct module *pyth
 void py_repl_destroy(struct target_runner *runner)
 {
 	free(runner);
+}
+
+const struct py_layout *py_repl_layout(const struct target_runner *runner)
+{
+	return runner->layout;
+}
+
+struct clone_run *py_repl_clone(const struct target_runner *runner)
+{
+	return runner->run;
 }
 
 static struct error *repl_put_number(struct target_runner *repl, addr_t at, uint64_t number)
@@ -372,8 +421,9 @@ static struct error *repl_get_text(struct target_runner *repl, addr_t at, size_t
 
 static struct error *repl_ask(struct target_runner *repl, const struct target_code *code)
 {
-	static const char kinds[] = {
-		[TARGET_CODE_EXPRESSION] = 'e', [TARGET_CODE_PROGRAM] = 'p', [TARGET_CODE_LINES] = 'l'};
+	static const char kinds[] = {[TARGET_CODE_EXPRESSION] = 'e',
+				     [TARGET_CODE_PROGRAM] = 'p',
+				     [TARGET_CODE_LINES] = 'l'};
 	size_t name_bytes = strlen(code->name);
 	addr_t asked_at = repl->room_at + REPL_ASKED_AT;
 	static const addr_t answers[] = {REPL_STATE_AT, REPL_STATUS_AT, REPL_VALUE_BYTES_AT,
@@ -382,8 +432,8 @@ static struct error *repl_ask(struct target_runner *repl, const struct target_co
 	if (name_bytes + code->bytes > REPL_ASKED_BYTES)
 		return error_create(ERROR_USAGE, "code of more than %d bytes is not run",
 				    REPL_ASKED_BYTES);
-	struct error *error = clone_run_write(repl->run, repl->room_at + REPL_KIND_AT,
-					      &kinds[code->kind], 1);
+	struct error *error =
+		clone_run_write(repl->run, repl->room_at + REPL_KIND_AT, &kinds[code->kind], 1);
 	if (!error)
 		error = repl_put_number(repl, REPL_NAME_BYTES_AT, name_bytes);
 	if (!error)

@@ -9,7 +9,7 @@
  * Between two calls the interpreter waits within that program, as deep in the stack of the application
  * as its thread was.
  *
- * What is changed in the clone: sys.stdout and sys.stderr; nobody waits for the GIL any more, as nobody
+ * What is changed in the clone: sys.stdout and sys.stderr; no collection comes by itself; nobody waits for the GIL any more, as nobody
  * is there; an exception that was on its way when the process was stopped is forgotten.
  */
 
@@ -24,5 +24,8 @@ MUST_USE struct error *py_repl_create(const struct py_layout *layout, struct mod
 MUST_USE struct error *py_repl_run(struct target_runner *runner, const struct target_code *code,
 				   struct target_answer *ret);
 void py_repl_destroy(struct target_runner *runner);
+
+const struct py_layout *py_repl_layout(const struct target_runner *runner);
+struct clone_run *py_repl_clone(const struct target_runner *runner);
 
 #endif

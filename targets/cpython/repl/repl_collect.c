@@ -5,20 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/array.h"
 #include "base/cleanup.h"
+#include "mem/clone_run.h"
+#include "mem/window.h"
 #include "targets/cpython/repl/repl.h"
+#include "targets/cpython/runtime.h"
 
 static const char collect_code[] = "__import__('gc').collect()";
 
-// Everything that is unreachable is put into gc.garbage, behind what is there: gc.DEBUG_SAVEALL.
+// Everything that is unreachable is put into the collector's list, behind what is there.
 static const char save_code[] =
-	"(lambda gc, before: (gc.set_debug(gc.DEBUG_SAVEALL), gc.collect(), ' '.join("
-	"[hex(id(thing)).rstrip('L') for thing in gc.garbage[before:]]))[2])"
-	"(__import__('gc'), len(__import__('gc').garbage))";
+	"(lambda gc: (gc.set_debug(gc.DEBUG_SAVEALL), gc.collect())[1])(__import__('gc'))";
 
-static void collect_refuse(struct target_collection *collection,
-			   const struct target_answer *answer)
+/** More are not listed. */
+static const uint64_t SAVED_MAX = 1ULL << 26;
+
+static void collect_refuse(struct target_collection *collection, const struct target_answer *answer)
 {
 	collection->done = false;
 	if (answer->state == TARGET_ANSWER_LOST)
@@ -28,24 +30,49 @@ static void collect_refuse(struct target_collection *collection,
 			 (int)(sizeof(collection->reason) - 16), text_chars(&answer->output));
 }
 
-static struct error *collect_parse(const char *words, struct target_collection *ret)
+// The collector's own list, which gc.garbage is unless the program has put something else there.
+static struct error *collect_read_list(struct target_runner *runner, addr_t *ret_items_at,
+				       uint64_t *ret_count)
 {
-	size_t capacity = 0;
-	struct error *error = NULL;
-	char *end;
+	const struct py_layout *layout = py_repl_layout(runner);
+	_cleanup_mem_window_ struct mem_window *window = NULL;
+	_cleanup_py_interpreters_ struct py_interpreters interpreters = {0};
+	_cleanup_py_gc_state_ struct py_gc_state gc = {0};
+	struct error *error = mem_window_create(clone_run_source(py_repl_clone(runner)), &window);
 
-	for (const char *at = words; !error; at = end) {
-		// A quote stands at both ends.
-		at += strspn(at, "' \"");
-		addr_t address = strtoull(at, &end, 16);
-		if (end == at)
-			break;
-		error = array_reserve(&ret->garbage, &capacity, ret->garbage_count + 1,
-				      sizeof(*ret->garbage));
-		if (!error)
-			ret->garbage[ret->garbage_count++] = address;
+	*ret_items_at = *ret_count = 0;
+	if (!error)
+		error = py_interpreters_read(layout, window, &interpreters);
+	if (!error)
+		error = py_gc_state_read(layout, window, &interpreters, &gc);
+	if (error || !gc.garbage_at)
+		return error;
+	*ret_items_at = mem_window_word(window, gc.garbage_at + layout->f.list_items.offset, 0);
+	*ret_count = mem_window_word(window, gc.garbage_at + layout->f.var_size.offset, 0);
+	return mem_window_take_error(window);
+}
+
+static struct error *collect_list(struct target_runner *runner, uint64_t before,
+				  struct target_collection *ret)
+{
+	addr_t items_at;
+	uint64_t count;
+	struct error *error = collect_read_list(runner, &items_at, &count);
+
+	if (error || count <= before)
+		return error;
+	if (count - before > SAVED_MAX) {
+		ret->done = false;
+		snprintf(ret->reason, sizeof(ret->reason),
+			 "there are too many objects to be listed");
+		return NULL;
 	}
-	return error;
+	ret->garbage = calloc(count - before, sizeof(*ret->garbage));
+	if (!ret->garbage)
+		return error_no_memory();
+	ret->garbage_count = count - before;
+	return clone_run_read(py_repl_clone(runner), items_at + before * sizeof(addr_t),
+			      ret->garbage, ret->garbage_count * sizeof(addr_t));
 }
 
 struct error *py_repl_collect(struct target_runner *runner, bool saves, uint64_t timeout_ns,
@@ -60,21 +87,19 @@ struct error *py_repl_collect(struct target_runner *runner, bool saves, uint64_t
 		.bytes = strlen(text),
 		.timeout_ns = timeout_ns,
 	};
-	struct error *error = py_repl_run(runner, &code, &answer);
+	addr_t items_at;
+	uint64_t before = 0;
+	struct error *error = saves ? collect_read_list(runner, &items_at, &before) : NULL;
 
+	if (!error)
+		error = py_repl_run(runner, &code, &answer);
 	if (error)
 		return error;
 	if (answer.state != TARGET_ANSWER_DONE) {
 		collect_refuse(ret, &answer);
 		return NULL;
 	}
-	if (saves && answer.is_cut) {
-		snprintf(ret->reason, sizeof(ret->reason), "there are too many objects to be listed");
-		return NULL;
-	}
 	ret->done = true;
-	if (saves)
-		return collect_parse(text_chars(&answer.value), ret);
 	ret->returned = strtoll(text_chars(&answer.value), NULL, 10);
-	return NULL;
+	return saves ? collect_list(runner, before, ret) : NULL;
 }

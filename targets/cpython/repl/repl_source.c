@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "targets/cpython/repl/repl_source.h"
 
-
 /*
  * It must leave nothing that a collection finds, and import as little as can be: what is imported may
  * wait for a lock that a thread held that is no more.
