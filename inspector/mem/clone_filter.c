@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "base/array.h"
@@ -19,16 +20,12 @@
 // read.
 static const uint16_t calls_free[] = {
 	// Memory.
-	SYS_mmap,
 	SYS_mprotect,
 	SYS_munmap,
 	SYS_mremap,
 	SYS_brk,
-	SYS_madvise,
 	SYS_mincore,
 	SYS_msync,
-	SYS_mlock,
-	SYS_munlock,
 	SYS_membarrier,
 	// Descriptors.
 	SYS_read,
@@ -45,9 +42,6 @@ static const uint16_t calls_free[] = {
 	SYS_dup,
 	SYS_dup2,
 	SYS_dup3,
-	SYS_fsync,
-	SYS_fdatasync,
-	SYS_fadvise64,
 	SYS_pipe,
 	SYS_pipe2,
 	SYS_eventfd2,
@@ -208,6 +202,35 @@ static void filter_open(struct filter *filter, uint32_t number, unsigned flags_a
 	filter_return(filter, SECCOMP_RET_TRACE);
 }
 
+// Memory shared through a file would be shared again: who waits on a futex in it could be woken.
+static void filter_mmap(struct filter *filter)
+{
+	filter_load(filter, offsetof(struct seccomp_data, nr));
+	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mmap, 0, 5));
+	filter_load(filter, offsetof(struct seccomp_data, args[3]));
+	filter_add(filter,
+		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_SHARED, 0, 2));
+	filter_add(filter,
+		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MAP_ANONYMOUS, 1, 0));
+	filter_return(filter, filter_refuse(EPERM));
+	filter_return(filter, SECCOMP_RET_ALLOW);
+}
+
+// Not MADV_HWPOISON and its like, by which root takes pages from everybody who has them.
+static void filter_madvise(struct filter *filter)
+{
+	enum { FIRST_OF_PRIVILEGED = 100 };
+
+	filter_load(filter, offsetof(struct seccomp_data, nr));
+	filter_add(filter,
+		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 4));
+	filter_load(filter, offsetof(struct seccomp_data, args[2]));
+	filter_add(filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
+							FIRST_OF_PRIVILEGED, 0, 1));
+	filter_return(filter, filter_refuse(EPERM));
+	filter_return(filter, SECCOMP_RET_ALLOW);
+}
+
 // prlimit64() of itself that sets nothing.
 static void filter_prlimit(struct filter *filter)
 {
@@ -237,6 +260,8 @@ size_t clone_filter_make(struct sock_filter *ret)
 	filter_open(&filter, SYS_openat, 2);
 	filter_one_of(&filter, SYS_fcntl, 1, fcntl_commands, ARRAY_COUNT(fcntl_commands), EPERM);
 	filter_one_of(&filter, SYS_ioctl, 1, ioctl_commands, ARRAY_COUNT(ioctl_commands), ENOTTY);
+	filter_mmap(&filter);
+	filter_madvise(&filter);
 	filter_prlimit(&filter);
 	filter_load(&filter, offsetof(struct seccomp_data, nr));
 	for (size_t i = 0; i < ARRAY_COUNT(calls_free); i++)

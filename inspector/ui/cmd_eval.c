@@ -51,7 +51,7 @@ static struct error *eval_report(struct command_context *context,
 
 static struct error *eval_print(struct command_context *context, const struct target_answer *answer)
 {
-	struct error *error = code_answer_print(answer, context->out, stderr);
+	struct error *error = code_answer_print(answer, context->out);
 
 	if (error || answer->state != TARGET_ANSWER_DONE)
 		return error;
@@ -78,11 +78,9 @@ static struct error *eval_run(struct command_context *context)
 	inspected_end_code(context->inspected);
 	if (error)
 		return error;
-	code_tell_clone(&clone, stderr);
-	if (answer.state == TARGET_ANSWER_LOST) {
-		error = code_answer_print(&answer, stderr, stderr);
-		return error ? error : code_lost(&answer);
-	}
+	code_tell_clone(&clone);
+	if (answer.state == TARGET_ANSWER_LOST)
+		return code_lost(&answer);
 	if (answer.state == TARGET_ANSWER_RAISED || answer.status)
 		context->exit_status = 1;
 	if (arguments_has(arguments, ARGUMENTS_JSON))

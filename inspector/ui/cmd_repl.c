@@ -76,8 +76,8 @@ static struct error *repl_run_code(struct repl *repl, const struct target_code *
 	if (error)
 		return error;
 	if (clone.is_new)
-		code_tell_clone(&clone, stderr);
-	error = code_answer_print(&answer, repl->context->out, stderr);
+		code_tell_clone(&clone);
+	error = code_answer_print(&answer, repl->context->out);
 	if (error)
 		return error;
 	switch (answer.state) {

@@ -65,7 +65,7 @@ struct error *code_print_text(const char *chars, size_t length, FILE *out)
 	return NULL;
 }
 
-struct error *code_answer_print(const struct target_answer *answer, FILE *out, FILE *err)
+struct error *code_answer_print(const struct target_answer *answer, FILE *out)
 {
 	const char *chars = text_chars(&answer->output);
 	struct error *error = NULL;
@@ -73,25 +73,25 @@ struct error *code_answer_print(const struct target_answer *answer, FILE *out, F
 	for (size_t i = 0; !error && i < answer->piece_count; i++) {
 		const struct target_piece *piece = &answer->pieces[i];
 		// In order where both are the same terminal.
-		fflush(piece->is_error ? out : err);
-		error = code_print_text(chars, piece->bytes, piece->is_error ? err : out);
+		fflush(piece->is_error ? out : stderr);
+		error = code_print_text(chars, piece->bytes, piece->is_error ? stderr : out);
 		chars += piece->bytes;
 	}
 	fflush(out);
 	if (answer->is_cut)
-		fputs("leakinspect: there was more output, which is not kept\n", err);
+		fputs("leakinspect: there was more output, which is not kept\n", stderr);
 	return error;
 }
 
-void code_tell_clone(const struct inspected_clone *clone, FILE *err)
+void code_tell_clone(const struct inspected_clone *clone)
 {
 	if (clone->lost_count)
-		fprintf(err,
+		fprintf(stderr,
 			"leakinspect: %u cop%s of the process did not get as far as running code "
 			"(%s); this is another one\n",
 			clone->lost_count, clone->lost_count == 1 ? "y" : "ies", clone->lost);
 	if (clone->unsafe[0])
-		fprintf(err,
+		fprintf(stderr,
 			"leakinspect: no better moment came in %u stops: %s; what runs in this "
 			"copy may fail\n",
 			clone->stops, clone->unsafe);

@@ -21,14 +21,14 @@ uint64_t code_timeout_ns(const struct arguments_value *timeout);
 /** ERROR_USAGE for a time that is none. */
 MUST_USE struct error *code_check_timeout(const struct arguments_value *timeout);
 
-/** What was written to sys.stdout to @a out, to sys.stderr to @a err; escaped for a terminal. */
-MUST_USE struct error *code_answer_print(const struct target_answer *answer, FILE *out, FILE *err);
+/** What was written to sys.stdout to @a out, to sys.stderr to ours; escaped for a terminal. */
+MUST_USE struct error *code_answer_print(const struct target_answer *answer, FILE *out);
 
 /** Text of the clone, escaped for a terminal and as it is for anything else. */
 MUST_USE struct error *code_print_text(const char *chars, size_t length, FILE *out);
 
-/** What is to be known about the clone that was made, if anything is. */
-void code_tell_clone(const struct inspected_clone *clone, FILE *err);
+/** On stderr what is to be known about the clone that was made, if anything is. */
+void code_tell_clone(const struct inspected_clone *clone);
 
 /** How the clone was lost as an error, ERROR_INTERRUPTED when we were asked to stop. */
 MUST_USE struct error *code_lost(const struct target_answer *answer);

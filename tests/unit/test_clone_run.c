@@ -322,6 +322,12 @@ static void the_filter_lets_pass_what_it_knows(void **state)
 	assert_int_equal(filtered(SYS_getpid, MACHINE, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(filtered(SYS_openat, MACHINE, O_RDONLY), SECCOMP_RET_TRACE);
 	assert_int_equal(filtered(SYS_openat, MACHINE, O_CREAT), SECCOMP_RET_ERRNO | EACCES);
+	assert_int_equal(filtered(SYS_mmap, MACHINE, MAP_PRIVATE), SECCOMP_RET_ALLOW);
+	assert_int_equal(filtered(SYS_mmap, MACHINE, MAP_SHARED), SECCOMP_RET_ERRNO | EPERM);
+	assert_int_equal(filtered(SYS_mmap, MACHINE, MAP_SHARED | MAP_ANONYMOUS),
+			 SECCOMP_RET_ALLOW);
+	assert_int_equal(filtered(SYS_madvise, MACHINE, MADV_DONTNEED), SECCOMP_RET_ALLOW);
+	assert_int_equal(filtered(SYS_madvise, MACHINE, 100), SECCOMP_RET_ERRNO | EPERM);
 	assert_int_equal(filtered(SYS_connect, MACHINE, 0), SECCOMP_RET_ERRNO | EPERM);
 	assert_int_equal(filtered(SYS_clone3, MACHINE, 0), SECCOMP_RET_ERRNO | ENOSYS);
 	assert_int_equal(filtered(SYS_prlimit64, MACHINE, 0), SECCOMP_RET_ALLOW);
