@@ -34,6 +34,18 @@ static struct error *main_facts(struct inspected *inspected, struct session_look
 	return session_facts(((struct main_inspected *)inspected)->session, look, ret);
 }
 
+static void main_show_graph(struct main_inspected *own, const struct session_look *look,
+			    const struct inspected_graph **ret)
+{
+	own->shown = (struct inspected_graph){
+		.heap = session_graph_heap(own->graph),
+		.look = *look,
+		.taken_ns = session_graph_taken_ns(own->graph),
+		.cost = *session_graph_cost(own->graph),
+	};
+	*ret = &own->shown;
+}
+
 static struct error *main_graph(struct inspected *inspected, const struct inspected_graph **ret)
 {
 	struct main_inspected *own = (struct main_inspected *)inspected;
@@ -43,12 +55,7 @@ static struct error *main_graph(struct inspected *inspected, const struct inspec
 		struct error *error = session_graph(own->session, &look, &own->graph);
 		if (error)
 			return error;
-		own->shown = (struct inspected_graph){
-			.heap = session_graph_heap(own->graph),
-			.look = look,
-			.taken_ns = session_graph_taken_ns(own->graph),
-			.cost = *session_graph_cost(own->graph),
-		};
+		main_show_graph(own, &look, ret);
 	}
 	*ret = &own->shown;
 	return NULL;
@@ -74,6 +81,32 @@ static struct error *main_collect(struct inspected *inspected, struct target_col
 	struct main_inspected *own = (struct main_inspected *)inspected;
 
 	return session_graph_collect(own->session, own->graph, ret);
+}
+
+static struct error *main_verify(struct inspected *inspected, const struct inspected_graph **ret,
+				 struct target_collection *returned,
+				 struct target_collection *saved)
+{
+	struct main_inspected *own = (struct main_inspected *)inspected;
+	struct session_look look = {0};
+
+	inspected_forget(inspected);
+	struct error *error =
+		session_verified_graph(own->session, &look, &own->graph, returned, saved);
+	if (!error)
+		main_show_graph(own, &look, ret);
+	return error;
+}
+
+static struct error *main_run_code(struct inspected *inspected, const struct target_code *code,
+				   struct inspected_clone *clone, struct target_answer *ret)
+{
+	return session_run_code(((struct main_inspected *)inspected)->session, code, clone, ret);
+}
+
+static void main_end_code(struct inspected *inspected)
+{
+	session_end_code(((struct main_inspected *)inspected)->session);
 }
 
 static void main_forget(struct inspected *inspected)
@@ -103,6 +136,9 @@ static const struct inspected_ops main_inspected_ops = {
 	.describe = main_describe,
 	.annotate = main_annotate,
 	.collect = main_collect,
+	.verify = main_verify,
+	.run_code = main_run_code,
+	.end_code = main_end_code,
 	.forget = main_forget,
 	.use_snapshot = main_use_snapshot,
 	.head = main_head,

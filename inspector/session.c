@@ -18,6 +18,7 @@ void session_close(struct session *session)
 {
 	if (!session)
 		return;
+	session_end_code(session);
 	mem_cloner_destroy(session->cloner);
 	target_close(session->target);
 	module_list_destroy(session->process.modules);

@@ -50,6 +50,16 @@ MUST_USE struct error *session_census(struct session *session, struct session_lo
 MUST_USE struct error *session_facts(struct session *session, struct session_look *look,
 				     struct target_facts *ret);
 
+/**
+ * Runs @a code in a clone of the process, in which it reaches nothing (mem/clone_run.h). The clone is
+ * made when there is none, at a moment at which the runtime stands firm if one comes soon, and lives until
+ * session_end_code() or until it is lost; @a clone tells about it. The caller deinits *@a ret.
+ */
+MUST_USE struct error *session_run_code(struct session *session, const struct target_code *code,
+					struct inspected_clone *clone, struct target_answer *ret);
+/** Kills the clone, if there is one. */
+void session_end_code(struct session *session);
+
 /** The graph of references of one moment, with the copy of the process's memory that it was made of. */
 struct session_graph;
 
@@ -60,6 +70,16 @@ struct session_graph;
  */
 MUST_USE struct error *session_graph(struct session *session, struct session_look *look,
 				     struct session_graph **ret);
+
+/**
+ * The same, of a clone, and what the runtime's own collection does in clones of the same moment: what it
+ * returns, and, in another one, what it found and was kept from freeing. The caller deinits both, after
+ * an error too.
+ */
+MUST_USE struct error *session_verified_graph(struct session *session, struct session_look *look,
+					      struct session_graph **ret,
+					      struct target_collection *returned,
+					      struct target_collection *saved);
 
 /** Takes NULL. */
 void session_graph_destroy(struct session_graph *graph);

@@ -13,20 +13,16 @@
 #include "mem/pause.h"
 #include "session_look.h"
 
-/** What the threads' processors held, with the registers that the moment's stacks point to. */
-struct graph_stacks {
-	struct target_stack *list;
-	struct pause_thread *threads;
-};
-
 struct session_graph {
 	struct session *session;
 	struct mem_source *mirror;
-	struct graph_stacks stacks;
+	struct session_stacks stacks;
 	/** Of the mirror and the stacks. */
 	struct target_moment moment;
 	uint64_t taken_ns;
 	struct inspected_cost cost;
+	/** NULL but when the graph is to be verified. */
+	struct session_verifier *verifier;
 	/** After the mirror, which its labels read. */
 	struct heap *heap;
 };
@@ -113,41 +109,16 @@ static struct error *graph_add_labels(struct session_graph *graph)
 	return NULL;
 }
 
-static void stacks_deinit(struct graph_stacks *stacks)
-{
-	free(stacks->list);
-	free(stacks->threads);
-	*stacks = (struct graph_stacks){0};
-}
-
 static struct error *graph_save_stacks(struct session_graph *graph, struct pause *pause)
 {
-	struct graph_stacks *stacks = &graph->stacks;
-	size_t count;
-	const struct pause_thread *threads = pause_threads(pause, &count);
+	struct error *error = session_stacks_take(&graph->stacks, pause);
 
-	stacks_deinit(stacks);
-	graph->moment = (struct target_moment){.source = graph->mirror};
-	stacks->list = calloc(count, sizeof(*stacks->list));
-	stacks->threads = calloc(count, sizeof(*stacks->threads));
-	if (!stacks->list || !stacks->threads)
-		return error_no_memory();
-	memcpy(stacks->threads, threads, count * sizeof(*threads));
-	for (size_t i = 0; i < count; i++) {
-		const struct pause_thread *thread = &stacks->threads[i];
-		stacks->list[i] = (struct target_stack){
-			.tid = thread->tid,
-			.pthread_at = thread->pthread_at,
-			.stack_pointer = thread->stack_pointer,
-			// glibc's struct pthread begins where %fs points to.
-			.thread_pointer = thread->pthread_at,
-			.registers = thread->registers,
-			.register_count = thread->register_count,
-		};
-	}
-	graph->moment.stacks = stacks->list;
-	graph->moment.stack_count = count;
-	return NULL;
+	graph->moment = (struct target_moment){
+		.source = graph->mirror,
+		.stacks = graph->stacks.list,
+		.stack_count = graph->stacks.count,
+	};
+	return error;
 }
 
 static struct error *graph_fill(struct session_graph *graph, struct mem_source *source)
@@ -160,6 +131,20 @@ static struct error *graph_fill(struct session_graph *graph, struct mem_source *
 			: mem_mirror_fill_from(graph->mirror, source, session->options.threads);
 
 	graph->cost.copy_ns += clock_now_ns() - begin_ns;
+	return error;
+}
+
+// The one part of a stop that is for verification: clones that can run code, not at any moment.
+static struct error *graph_hold_verifier(struct session_graph *graph, enum target_effort effort,
+					 struct session_held *held, bool *ret_may)
+{
+	bool firm = true;
+	struct error *error = NULL;
+
+	if (graph->verifier)
+		error = session_verifier_hold(graph->session, graph->verifier, &graph->stacks, held,
+					      &firm);
+	*ret_may = !error && (firm || effort == TARGET_EFFORT_LAST);
 	return error;
 }
 
@@ -179,10 +164,14 @@ static struct error *graph_copy(struct session_graph *graph, enum target_effort 
 		graph->taken_ns = clock_now_ns();
 		error = graph_save_stacks(graph, held.pause);
 		if (!error)
-			error = session_freeze(session, &held, look, &source);
-		if (!error)
-			error = graph_fill(graph, source);
+			error = graph_hold_verifier(graph, effort, &held, ret_copied);
 	}
+	if (!error && *ret_copied)
+		error = session_freeze(session, &held, look, &source);
+	if (!error && *ret_copied)
+		error = graph_fill(graph, source);
+	if (!error && *ret_copied && graph->verifier)
+		error = session_verifier_collect(session, graph->verifier, held.clone);
 	session_let_go(&held, look);
 	return error;
 }
@@ -245,8 +234,8 @@ static struct error *graph_pack(struct session_graph *graph, struct heap_sink *b
 	return error;
 }
 
-struct error *session_graph(struct session *session, struct session_look *look,
-			    struct session_graph **ret)
+static struct error *graph_build(struct session *session, struct session_verifier *verifier,
+				 struct session_look *look, struct session_graph **ret)
 {
 	CLEANUP(graph_cleanup) struct session_graph *graph = calloc(1, sizeof(*graph));
 	CLEANUP(graph_destroy_sink) struct heap_sink *builder = NULL;
@@ -255,6 +244,7 @@ struct error *session_graph(struct session *session, struct session_look *look,
 	if (!graph)
 		return error_no_memory();
 	graph->session = session;
+	graph->verifier = verifier;
 	struct error *error = graph_make_room(graph);
 	if (!error)
 		error = heap_builder_create(session->options.threads, &builder);
@@ -274,8 +264,34 @@ struct error *session_graph(struct session *session, struct session_look *look,
 	graph_save_layouts(session);
 	graph->cost.copied_bytes = mem_mirror_copied_bytes(graph->mirror);
 	graph->cost.build_ns = clock_now_ns() - begin_ns;
+	graph->verifier = NULL;
 	*ret = take_ptr(graph);
 	return NULL;
+}
+
+struct error *session_graph(struct session *session, struct session_look *look,
+			    struct session_graph **ret)
+{
+	return graph_build(session, NULL, look, ret);
+}
+
+struct error *session_verified_graph(struct session *session, struct session_look *look,
+				     struct session_graph **ret, struct target_collection *returned,
+				     struct target_collection *saved)
+{
+	struct session_verifier verifier = {0};
+	enum inspected_snapshot before = session->snapshot;
+	struct error *error = session_verifier_prepare(session, &verifier);
+
+	session->snapshot = INSPECTED_CLONE;
+	if (!error)
+		error = graph_build(session, &verifier, look, ret);
+	session->snapshot = before;
+	*returned = verifier.returned;
+	*saved = verifier.saved;
+	verifier.returned = verifier.saved = (struct target_collection){0};
+	session_verifier_deinit(&verifier);
+	return error;
 }
 
 void session_graph_destroy(struct session_graph *graph)
@@ -285,7 +301,7 @@ void session_graph_destroy(struct session_graph *graph)
 	graph->session->target->ops->forget(graph->session->target);
 	heap_destroy(graph->heap);
 	mem_source_destroy(graph->mirror);
-	stacks_deinit(&graph->stacks);
+	session_stacks_deinit(&graph->stacks);
 	free(graph);
 }
 

@@ -18,7 +18,16 @@ static void look_not_cloned(struct session_look *look, const char *reason)
 	snprintf(look->not_cloned, sizeof(look->not_cloned), "%s", reason);
 }
 
-// Before the process is stopped. What is in the way may pass, so it is asked each time.
+struct error *session_prepare_clone(struct session *session, char **ret_reason)
+{
+	*ret_reason = NULL;
+	if (session->cloner)
+		return NULL;
+	return mem_cloner_create(session->pid, session->process.source, &session->maps,
+				 &session->cloner, ret_reason);
+}
+
+// Before the process is stopped.
 static struct error *held_prepare(struct session *session, struct session_look *look)
 {
 	_cleanup_free_ char *reason = NULL;
@@ -26,10 +35,9 @@ static struct error *held_prepare(struct session *session, struct session_look *
 	look->snapshot = INSPECTED_COPY;
 	look->clone_ns = 0;
 	look->not_cloned[0] = '\0';
-	if (session->snapshot != INSPECTED_CLONE || session->cloner)
+	if (session->snapshot != INSPECTED_CLONE)
 		return NULL;
-	struct error *error = mem_cloner_create(session->pid, session->process.source,
-						&session->maps, &session->cloner, &reason);
+	struct error *error = session_prepare_clone(session, &reason);
 	if (reason)
 		look_not_cloned(look, reason);
 	return error;
@@ -52,7 +60,8 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 	*ret = session->process.source;
 	if (session->snapshot != INSPECTED_CLONE || !session->cloner)
 		return NULL;
-	struct error *error = mem_clone_create(session->cloner, held->pause, &held->clone, &reason);
+	struct error *error =
+		mem_clone_create(session->cloner, held->pause, held->tid, &held->clone, &reason);
 	if (error)
 		return error;
 	if (!held->clone) {

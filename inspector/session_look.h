@@ -7,7 +7,12 @@
  * stop, with the process running on in between, until one is good or there is no hope.
  */
 
+#include "base/cleanup.h"
 #include "session.h"
+
+struct pause;
+
+struct session_code;
 
 struct session {
 	pid_t pid;
@@ -18,7 +23,39 @@ struct session {
 	enum inspected_snapshot snapshot;
 	/** Made when the first clone is wanted; NULL before and where there can be none. */
 	struct mem_cloner *cloner;
+	/** NULL until code is to be run. */
+	struct session_code *code;
 };
+
+/** A clone that runs code. */
+struct session_code {
+	struct pause *pause;
+	struct mem_clone *clone;
+	struct clone_run *run;
+	struct target_runner *runner;
+};
+
+/** Seals its clone and makes it ready to run code. Without a runner afterwards it was lost, and
+ *  @a answer, which the caller deinits, says how. */
+MUST_USE struct error *session_code_prepare(struct session *session, struct session_code *code,
+					    struct target_answer *answer);
+void session_code_deinit(struct session *session, struct session_code *code);
+
+/** What the processors of stopped threads held. Zero-initialised is empty and valid. */
+struct session_stacks {
+	struct target_stack *list;
+	/** With the registers that these point to. */
+	struct pause_thread *threads;
+	size_t count;
+};
+
+MUST_USE struct error *session_stacks_take(struct session_stacks *stacks, struct pause *pause);
+void session_stacks_deinit(struct session_stacks *stacks);
+#define _cleanup_session_stacks_ CLEANUP(session_stacks_deinit)
+
+/** Makes the cloner, while the process runs; *@a ret_reason says why there is none. What is in the way
+ *  may pass, so it is asked each time. */
+MUST_USE struct error *session_prepare_clone(struct session *session, char **ret_reason);
 
 /** A process that stands still, and from session_freeze() on perhaps a clone of it instead. */
 struct session_held {
@@ -27,7 +64,35 @@ struct session_held {
 	struct mem_clone *clone;
 	/** When that was made. */
 	uint64_t cloned_ns;
+	/** The thread that is to have the clone made; 0: any. */
+	pid_t tid;
 };
+
+/** Collections that are run in clones of the moment that a graph is made of. Zero-initialised is
+ *  valid. */
+struct session_verifier {
+	/** For a second clone, that of the collection that saves what it finds. */
+	struct mem_cloner *cloner;
+	struct mem_clone *saving;
+	/** How they went. */
+	struct target_collection returned;
+	struct target_collection saved;
+};
+
+/** While the process runs. */
+MUST_USE struct error *session_verifier_prepare(struct session *session,
+						struct session_verifier *verifier);
+/** While it stands still: the second clone, and from which thread @a held is to have the first. Neither
+ *  when the moment is not a firm one. */
+MUST_USE struct error *session_verifier_hold(struct session *session,
+					     struct session_verifier *verifier,
+					     const struct session_stacks *stacks,
+					     struct session_held *held, bool *ret_firm);
+/** Runs both collections; @a clone is the one that was read, NULL where there is none. */
+MUST_USE struct error *session_verifier_collect(struct session *session,
+						struct session_verifier *verifier,
+						struct mem_clone *clone);
+void session_verifier_deinit(struct session_verifier *verifier);
 
 /** Stops the process. The caller ends with session_let_go(), on failure too. */
 MUST_USE struct error *session_hold(struct session *session, struct session_look *look,

@@ -57,6 +57,8 @@ struct target_stack {
 	addr_t pthread_at;
 	/** Below it the stack is dead. 0 when it could not be read. */
 	addr_t stack_pointer;
+	/** 0 likewise. */
+	addr_t program_counter;
 	/** The base of %fs; 0 when it could not be read. */
 	addr_t thread_pointer;
 	const uint64_t *registers;
@@ -104,6 +106,85 @@ struct target_collection {
 
 void target_collection_deinit(struct target_collection *collection);
 #define _cleanup_target_collection_ CLEANUP(target_collection_deinit)
+
+/** How firmly the runtime stands at a moment, for code to be run in a clone of it. */
+enum target_footing {
+	/** It was in the middle of something: nothing can be expected to work. */
+	TARGET_FOOTING_NONE,
+	/** Somewhere in its own code. */
+	TARGET_FOOTING_LOOSE,
+	/** Between two things, or waiting. */
+	TARGET_FOOTING_FIRM,
+};
+
+struct target_standing {
+	enum target_footing footing;
+	/** Why it is not firm; "" when it is. */
+	char reason[160];
+	/** The thread that is to have the code run; 0: any. */
+	pid_t tid;
+};
+
+enum target_code_kind {
+	/** An expression, whose value is the answer. */
+	TARGET_CODE_EXPRESSION,
+	/** A program. */
+	TARGET_CODE_PROGRAM,
+	/** Lines typed so far; there may be more to come. */
+	TARGET_CODE_LINES,
+};
+
+/** Code in the language of the runtime. */
+struct target_code {
+	enum target_code_kind kind;
+	/** What it is called where it fails: "<stdin>". */
+	const char *name;
+	const char *text;
+	size_t bytes;
+	uint64_t timeout_ns;
+};
+
+/** A piece of what code wrote: it is behind the one before. */
+struct target_piece {
+	size_t bytes;
+	bool is_error;
+};
+
+enum target_answer_state {
+	TARGET_ANSWER_DONE,
+	/** Of TARGET_CODE_LINES: they are the beginning of something. */
+	TARGET_ANSWER_MORE,
+	/** An exception, which is in the output. */
+	TARGET_ANSWER_RAISED,
+	/** It asked to leave, with `status`. */
+	TARGET_ANSWER_LEFT,
+	/** The clone is over; `lost` says why. Nothing more can be run in it. */
+	TARGET_ANSWER_LOST,
+};
+
+struct target_answer {
+	enum target_answer_state state;
+	int status;
+	char lost[160];
+	/** Lost because a signal asked us to stop. */
+	bool is_interrupted;
+	/** What it wrote, in pieces, and whether there was more than is kept. */
+	struct text output;
+	struct target_piece *pieces;
+	size_t piece_count;
+	size_t piece_capacity;
+	bool is_cut;
+	/** Of an expression: what repr() says of the value, and its type's name. */
+	struct text value;
+	struct text type;
+};
+
+void target_answer_deinit(struct target_answer *answer);
+#define _cleanup_target_answer_ CLEANUP(target_answer_deinit)
+
+struct clone_run;
+/** The runtime of a clone, ready to run code. */
+struct target_runner;
 
 /** How much a walk spends on a moment that does not look consistent. */
 enum target_effort {
@@ -186,6 +267,23 @@ struct target_ops {
 	 */
 	bool (*is_calm)(struct target *target);
 	struct error *(*facts)(struct target *target, struct target_facts *ret);
+	/** Of the process that stands still. */
+	struct error *(*standing)(struct target *target, const struct target_moment *moment,
+				  struct target_standing *ret);
+	/** Makes the runtime ready to run code in @a run, a clone of such a moment. *@a ret is NULL when
+	 *  the clone was lost by it; @a ret_answer says how. The caller deinits that. */
+	struct error *(*runner_create)(struct target *target, struct clone_run *run,
+				       uint64_t timeout_ns, struct target_runner **ret,
+				       struct target_answer *ret_answer);
+	/** Not after TARGET_ANSWER_LOST. The caller deinits *@a ret. */
+	struct error *(*runner_run)(struct target_runner *runner, const struct target_code *code,
+				    struct target_answer *ret);
+	/** Runs a full collection: what it returns, or, when @a saves, what it found unreachable, kept
+	 *  from being freed (`garbage`). The caller deinits *@a ret. */
+	struct error *(*runner_collect)(struct target_runner *runner, bool saves,
+					uint64_t timeout_ns, struct target_collection *ret);
+	/** Takes NULL. */
+	void (*runner_destroy)(struct target_runner *runner);
 	void (*close)(struct target *target);
 };
 

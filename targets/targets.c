@@ -45,23 +45,3 @@ void target_close(struct target *target)
 	if (target)
 		target->ops->close(target);
 }
-
-void target_facts_deinit(struct target_facts *facts)
-{
-	free(facts->threads);
-	*facts = (struct target_facts){0};
-}
-
-void target_references_deinit(struct target_references *references)
-{
-	for (size_t i = 0; i < references->count; i++)
-		free(references->list[i].label);
-	free(references->list);
-	*references = (struct target_references){0};
-}
-
-void target_collection_deinit(struct target_collection *collection)
-{
-	free(collection->garbage);
-	*collection = (struct target_collection){0};
-}

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "mem/clone_collect.h"
+#include "mem/clone_inner.h"
 #include "mem/clone_source.h"
 #include "mem/inject.h"
 #include "mem/keeper.h"
@@ -157,6 +158,8 @@ struct error *mem_cloner_create(pid_t pid, struct mem_source *live, const struct
 
 struct cloning {
 	struct mem_cloner *cloner;
+	/** The thread that is to fork; 0: whichever can. */
+	pid_t tid;
 	pid_t child;
 	char *reason;
 };
@@ -229,7 +232,8 @@ static struct error *cloning_choose(struct cloning *cloning, const struct tracee
 	for (size_t i = 0; !error && i < tracees->count && tried < THREADS_TRIED_MAX; i++) {
 		const struct tracee *tracee = &tracees->list[i];
 		struct injection *injection;
-		if (tracee->state != TRACEE_STOPPED || tracee->in_signal)
+		if (tracee->state != TRACEE_STOPPED || tracee->in_signal ||
+		    (cloning->tid && tracee->tid != cloning->tid))
 			continue;
 		error = injection_begin(cloner->pid, tracee->tid, cloner->maps, &cloner->code,
 					&injection);
@@ -312,10 +316,10 @@ void mem_clone_destroy(struct mem_clone *clone)
 	free(clone);
 }
 
-struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause,
+struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
 			       struct mem_clone **ret, char **ret_reason)
 {
-	struct cloning cloning = {.cloner = cloner};
+	struct cloning cloning = {.cloner = cloner, .tid = tid};
 	struct mem_clone *clone = calloc(1, sizeof(*clone));
 
 	*ret = NULL;
@@ -353,6 +357,31 @@ struct error *mem_clone_open(struct mem_clone *clone)
 struct mem_source *mem_clone_source(struct mem_clone *clone)
 {
 	return clone->source;
+}
+
+struct clone_job {
+	struct error *(*work)(void *context);
+	void *context;
+};
+
+static struct error *clone_do_job(const struct tracees *tracees, void *context)
+{
+	const struct clone_job *job = context;
+
+	return job->work(job->context);
+}
+
+struct error *mem_clone_trace(struct mem_clone *clone, struct error *(*work)(void *context),
+			      void *context)
+{
+	struct clone_job job = {.work = work, .context = context};
+
+	return pause_trace(clone->pause, clone_do_job, &job);
+}
+
+const struct inject_code *mem_clone_code(const struct mem_clone *clone)
+{
+	return &clone->cloner->code;
 }
 
 pid_t mem_clone_pid(const struct mem_clone *clone)

@@ -10,7 +10,7 @@
  *
  *   mem_cloner_create(pid, live, maps, &cloner, &reason);     the process runs
  *   pause_begin(pid, &pause);
- *   mem_clone_create(cloner, pause, &clone, &reason);         it stands still
+ *   mem_clone_create(cloner, pause, 0, &clone, &reason);      it stands still
  *   pause_let_go(pause);
  *   mem_clone_open(clone);                                    it runs
  *   ... mem_clone_source(clone) ...
@@ -20,6 +20,8 @@
  * The process gets no signal of the clone's end, and no zombie stays with it: it is made to collect the
  * clone (wait4() with WNOHANG). Should we be killed, the kernel kills the clone (PTRACE_O_EXITKILL) and
  * a keeper, a small process of ours, does the collecting.
+ *
+ * mem/clone_run.h makes one run after all, behind walls.
  *
  * Not in the clone: what the program has excluded from its forks (MADV_DONTFORK, MADV_WIPEONFORK).
  */
@@ -44,9 +46,9 @@ MUST_USE struct error *mem_cloner_create(pid_t pid, struct mem_source *live,
 /** Takes NULL. */
 void mem_cloner_destroy(struct mem_cloner *cloner);
 
-/** Makes a clone of the process that @a pause holds. As above; everything is as before when there is
- *  none. */
-MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause,
+/** Makes a clone of the process that @a pause holds, by thread @a tid of it (0: whichever can): the clone
+ *  has that one alone. As above; everything is as before when there is none. */
+MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
 					struct mem_clone **ret, char **ret_reason);
 /** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */
 MUST_USE struct error *mem_clone_open(struct mem_clone *clone);

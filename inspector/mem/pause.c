@@ -247,7 +247,8 @@ static void read_threads(struct pause *pause, void *context)
 		thread->tid = tracee->tid;
 		thread->pthread_at = tracee_thread_pointer(tracee);
 		thread->register_count =
-			tracee_registers(tracee, thread->registers, &thread->stack_pointer);
+			tracee_registers(tracee, thread->registers, &thread->stack_pointer,
+					 &thread->program_counter);
 	}
 }
 

@@ -33,6 +33,8 @@ struct pause_thread {
 	addr_t pthread_at;
 	/** 0 when the registers could not be read; then register_count is 0, too. */
 	addr_t stack_pointer;
+	/** Likewise. */
+	addr_t program_counter;
 	/** General-purpose registers in no particular order: any of them may hold a pointer. */
 	uint64_t registers[PAUSE_REGISTERS_MAX];
 	size_t register_count;

@@ -447,11 +447,12 @@ static bool tracee_registers_read(const struct tracee *tracee, struct user_regs_
 }
 
 #if defined(__x86_64__)
-size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer)
+size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer,
+			addr_t *ret_program_counter)
 {
 	struct user_regs_struct held;
 
-	*ret_stack_pointer = 0;
+	*ret_stack_pointer = *ret_program_counter = 0;
 	if (!tracee_registers_read(tracee, &held))
 		return 0;
 	const uint64_t general[] = {held.rax, held.rbx, held.rcx, held.rdx, held.rsi, held.rdi,
@@ -460,6 +461,7 @@ size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret
 	static_assert(ARRAY_COUNT(general) <= TRACEE_REGISTERS_MAX, "no room for all registers");
 	memcpy(into, general, sizeof(general));
 	*ret_stack_pointer = held.rsp;
+	*ret_program_counter = held.rip;
 	return ARRAY_COUNT(general);
 }
 
@@ -472,17 +474,19 @@ addr_t tracee_thread_pointer(const struct tracee *tracee)
 	return errno ? 0 : (addr_t)base;
 }
 #else
-size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer)
+size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer,
+			addr_t *ret_program_counter)
 {
 	struct user_regs_struct held;
 
-	*ret_stack_pointer = 0;
+	*ret_stack_pointer = *ret_program_counter = 0;
 	if (!tracee_registers_read(tracee, &held))
 		return 0;
 	static_assert(ARRAY_COUNT(held.regs) <= TRACEE_REGISTERS_MAX, "no room for all registers");
 	for (size_t i = 0; i < ARRAY_COUNT(held.regs); i++)
 		into[i] = held.regs[i];
 	*ret_stack_pointer = held.sp;
+	*ret_program_counter = held.pc;
 	return ARRAY_COUNT(held.regs);
 }
 

@@ -84,7 +84,9 @@ void tracees_detach(const struct tracees *tracees);
 addr_t tracee_thread_pointer(const struct tracee *tracee);
 
 /** The general-purpose registers of a stopped thread into @a into (of TRACEE_REGISTERS_MAX), the stack
- *  pointer apart, too. Their number; 0, as the stack pointer then, when the kernel does not tell. */
-size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer);
+ *  pointer apart, too, and the program counter. Their number; 0, as the two then, when the kernel does
+ *  not tell. */
+size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer,
+			addr_t *ret_program_counter);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "ui/garbage_verify.h"
 #include "ui/type_sums.h"
 
 #define GARBAGE_COLUMNS(for_whom)                                                            \
@@ -21,11 +22,13 @@ static const struct report_column garbage_columns[] = GARBAGE_COLUMNS(REPORT_FOR
 // Programs find every table; a person is spared the empty ones.
 static const struct report_column garbage_empty_columns[] = GARBAGE_COLUMNS(REPORT_FOR_PROGRAMS);
 
-enum garbage_option { GARBAGE_TRY };
+enum garbage_option { GARBAGE_TRY, GARBAGE_VERIFY };
 
 static const struct command_option garbage_options[] = {
 	{"try", 0, COMMAND_FLAG, NULL, NULL, false,
 	 "try the collection on heaps of more than two million tracked objects, too"},
+	{"verify", 0, COMMAND_FLAG, NULL, NULL, false,
+	 "run gc.collect() in a frozen copy of the process, and compare"},
 };
 
 /** A trial takes some hundred steps for each object. */
@@ -37,6 +40,9 @@ struct garbage_outcome {
 	bool tried;
 	/** Why it could not be tried; "" when it was, or there was no need. */
 	char reason[160];
+	/** With --verify: what a collection returned in a clone, and found in another one. */
+	struct target_collection returned;
+	struct target_collection saved;
 };
 
 enum { GARBAGE_COLUMN_COUNT = ARRAY_COUNT(garbage_columns) };
@@ -279,6 +285,25 @@ static struct error *garbage_try(const struct command_context *context, const st
 static void garbage_drop(struct garbage_outcome *outcome)
 {
 	garbage_deinit(&outcome->garbage);
+	target_collection_deinit(&outcome->returned);
+	target_collection_deinit(&outcome->saved);
+}
+
+static struct error *garbage_verify(struct command_context *context, const struct heap *heap,
+				    const struct garbage_outcome *outcome)
+{
+	const struct garbage_prediction prediction = {
+		.heap = heap,
+		.garbage = &outcome->garbage,
+		.found = outcome->garbage.unreachable_count + outcome->garbage.uncollectable_count,
+	};
+	bool agrees;
+	struct error *error = garbage_verify_report(context->report, &prediction,
+						    &outcome->returned, &outcome->saved, &agrees);
+
+	if (!error && !agrees)
+		context->exit_status = 1;
+	return error;
 }
 
 static struct error *garbage_run(struct command_context *context)
@@ -286,7 +311,10 @@ static struct error *garbage_run(struct command_context *context)
 	CLEANUP(garbage_drop) struct garbage_outcome outcome = {0};
 	const struct inspected_graph *graph;
 	struct report_head head;
-	struct error *error = inspected_graph(context->inspected, &graph);
+	bool verify = context->arguments->options[GARBAGE_VERIFY].count;
+	struct error *error = verify ? inspected_verify(context->inspected, &graph,
+							&outcome.returned, &outcome.saved)
+				     : inspected_graph(context->inspected, &graph);
 
 	if (!error)
 		error = garbage_find(graph->heap, &outcome.garbage);
@@ -296,39 +324,50 @@ static struct error *garbage_run(struct command_context *context)
 		return error;
 	inspected_graph_head(context->inspected, "garbage", graph, &head);
 	error = report_begin(context->report, &head);
-	return error ? error : garbage_report(context, graph->heap, &outcome);
+	if (!error)
+		error = garbage_report(context, graph->heap, &outcome);
+	return error || !verify ? error : garbage_verify(context, graph->heap, &outcome);
 }
 
 static const struct command_example garbage_examples[] = {
 	{"garbage 4711", "what a collection would find now"},
 	{"garbage 4711 --json", "the same for a program"},
+	{"garbage 4711 --verify", "the same beside a real collection in a frozen copy"},
 };
 
 const struct command command_garbage = {
 	.name = "garbage",
 	.summary = "what gc.collect() would find, without running it",
 	.words = "",
-	.description = "What a collection of all generations would find now, by the collector's "
-		       "own rules: objects that\n"
-		       "nothing reaches and that it would free (unreachable), and those that it "
-		       "cannot free because of a\n"
-		       "finalizer of the old kind (uncollectable). Their sum is what gc.collect() "
-		       "would return; by_type\n"
-		       "has both. Then what would be added to gc.garbage, and what is in it now. "
-		       "No collection is run in\n"
-		       "the process.\n"
-		       "\n"
-		       "Finalizers and callbacks of weak references may do anything, also bring "
-		       "objects back. Where some\n"
-		       "are to run, or objects cannot be freed, the collection is tried: the "
-		       "interpreter's own machine\n"
-		       "code, with all that it calls, is run over a copy of the process's memory, "
-		       "and the numbers are\n"
-		       "those it came to (tried); by_type is always that of the objects found "
-		       "before. Nothing of it\n"
-		       "reaches the process, no file is written, and code that needs more of the "
-		       "system ends the trial:\n"
-		       "then the numbers are those before any finalizer runs, and a note says so.",
+	.description =
+		"What a collection of all generations would find now, by the collector's "
+		"own rules: objects that\n"
+		"nothing reaches and that it would free (unreachable), and those that it "
+		"cannot free because of a\n"
+		"finalizer of the old kind (uncollectable). Their sum is what gc.collect() "
+		"would return; by_type\n"
+		"has both. Then what would be added to gc.garbage, and what is in it now. "
+		"No collection is run in\n"
+		"the process.\n"
+		"\n"
+		"Finalizers and callbacks of weak references may do anything, also bring "
+		"objects back. Where some\n"
+		"are to run, or objects cannot be freed, the collection is tried: the "
+		"interpreter's own machine\n"
+		"code, with all that it calls, is run over a copy of the process's memory, "
+		"and the numbers are\n"
+		"those it came to (tried); by_type is always that of the objects found "
+		"before. Nothing of it\n"
+		"reaches the process, no file is written, and code that needs more of the "
+		"system ends the trial:\n"
+		"then the numbers are those before any finalizer runs, and a note says so.\n"
+		"\n"
+		"With --verify gc.collect() itself is run in two frozen copies (see 'help repl') "
+		"of the moment that\n"
+		"is told: what it returns is compared with the prediction, and object by object "
+		"what it finds,\n"
+		"unless finalizers or callbacks ran before. Where they differ, the exit status is "
+		"1.",
 	.options = garbage_options,
 	.option_count = ARRAY_COUNT(garbage_options),
 	.examples = garbage_examples,

@@ -15,9 +15,10 @@
 #include "ui/safe_text.h"
 
 const struct command *const commands[] = {
-	&command_attach,  &command_types,   &command_info,      &command_cycles, &command_garbage,
-	&command_show,    &command_refs,    &command_referrers, &command_export, &command_help,
-	&command_version, &command_refresh, &command_quit,      &command_exit,   NULL,
+	&command_attach, &command_types, &command_info,      &command_cycles,  &command_garbage,
+	&command_show,   &command_refs,  &command_referrers, &command_export,  &command_eval,
+	&command_repl,   &command_help,  &command_version,   &command_refresh, &command_quit,
+	&command_exit,   NULL,
 };
 
 // In the order of enum inspected_snapshot.

@@ -152,6 +152,7 @@ MUST_USE struct error *command_format_error(const struct error *error,
 
 extern const struct command command_attach;
 extern const struct command command_cycles;
+extern const struct command command_eval;
 extern const struct command command_exit;
 extern const struct command command_export;
 extern const struct command command_garbage;
@@ -161,6 +162,7 @@ extern const struct command command_quit;
 extern const struct command command_referrers;
 extern const struct command command_refresh;
 extern const struct command command_refs;
+extern const struct command command_repl;
 extern const struct command command_show;
 extern const struct command command_types;
 extern const struct command command_version;

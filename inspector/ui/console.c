@@ -144,6 +144,27 @@ static struct error *console_collect(struct inspected *inspected, struct target_
 	return inspected_collect(((struct console *)inspected)->inner, ret);
 }
 
+static struct error *console_verify(struct inspected *inspected, const struct inspected_graph **ret,
+				    struct target_collection *returned,
+				    struct target_collection *saved)
+{
+	struct console *console = (struct console *)inspected;
+	struct error *error = inspected_verify(console->inner, ret, returned, saved);
+
+	return error ? error : console_remember_graph(console, (*ret)->heap);
+}
+
+static struct error *console_run_code(struct inspected *inspected, const struct target_code *code,
+				      struct inspected_clone *clone, struct target_answer *ret)
+{
+	return inspected_run_code(((struct console *)inspected)->inner, code, clone, ret);
+}
+
+static void console_end_code(struct inspected *inspected)
+{
+	inspected_end_code(((struct console *)inspected)->inner);
+}
+
 static void console_forget(struct inspected *inspected)
 {
 	inspected_forget(((struct console *)inspected)->inner);
@@ -170,6 +191,9 @@ static const struct inspected_ops console_inspected_ops = {
 	.describe = console_describe,
 	.annotate = console_annotate,
 	.collect = console_collect,
+	.verify = console_verify,
+	.run_code = console_run_code,
+	.end_code = console_end_code,
 	.forget = console_forget,
 	.use_snapshot = console_use_snapshot,
 	.head = console_head,

@@ -15,6 +15,14 @@ enum { HISTORY_LINES_MAX = 2000 };
 
 // readline keeps one history per process, and so do we.
 static int history_new_lines;
+static const char *history_name = "history";
+
+/** What was kept while another history is in use. */
+static struct {
+	HISTORY_STATE *state;
+	int new_lines;
+	const char *name;
+} history_outer;
 
 // NULL where there is no place for it: no home.
 static struct error *history_path(char **ret)
@@ -26,9 +34,9 @@ static struct error *history_path(char **ret)
 	*ret = NULL;
 	// The XDG specification has relative paths ignored.
 	if (state && state[0] == '/')
-		length = asprintf(ret, "%s/leakinspect/history", state);
+		length = asprintf(ret, "%s/leakinspect/%s", state, history_name);
 	else if (home && home[0] == '/')
-		length = asprintf(ret, "%s/.local/state/leakinspect/history", home);
+		length = asprintf(ret, "%s/.local/state/leakinspect/%s", home, history_name);
 	if (length >= 0)
 		return NULL;
 	*ret = NULL;
@@ -65,6 +73,37 @@ struct error *history_load(void)
 	if (errnum && errnum != ENOENT)
 		return error_create_os(errnum, "cannot read the history '%s'", path);
 	return NULL;
+}
+
+struct error *history_enter(const char *name)
+{
+	static const HISTORY_STATE empty;
+	HISTORY_STATE none = empty;
+
+	history_outer.state = history_get_history_state();
+	history_outer.new_lines = history_new_lines;
+	history_outer.name = history_name;
+	if (!history_outer.state)
+		return error_no_memory();
+	history_set_history_state(&none);
+	history_name = name;
+	return history_load();
+}
+
+struct error *history_leave(void)
+{
+	struct error *error = history_save();
+
+	if (!history_outer.state)
+		return error;
+	clear_history();
+	history_set_history_state(history_outer.state);
+	// readline's malloc() is ours.
+	free(history_outer.state);
+	history_outer.state = NULL;
+	history_new_lines = history_outer.new_lines;
+	history_name = history_outer.name;
+	return error;
 }
 
 void history_remember(const char *line)

@@ -18,4 +18,9 @@ void history_remember(const char *line);
 /** Adds the lines of this run to the file. Other consoles may have added theirs meanwhile. */
 MUST_USE struct error *history_save(void);
 
+/** Another history, in a file called @a name beside it, until history_leave(); not within another. */
+MUST_USE struct error *history_enter(const char *name);
+/** Saves that, and goes back to the one before. */
+MUST_USE struct error *history_leave(void);
+
 #endif

@@ -46,6 +46,20 @@ struct session_look {
 	char reason[160];
 };
 
+/** The clone that code was run in. */
+struct inspected_clone {
+	/** It was made for this code. The rest is about how. */
+	bool is_new;
+	/** Stops until the moment was one to run code at, and how long the process stood still in all. */
+	unsigned stops;
+	uint64_t pause_total_ns;
+	/** Why the moment was not a good one, and was taken all the same; "" otherwise. */
+	char unsafe[160];
+	/** Clones that were lost before it could run anything, and how the last one was. */
+	unsigned lost_count;
+	char lost[160];
+};
+
 /** What it took to build a graph. Times are by the clock, over all stops that were made for it. */
 struct inspected_cost {
 	/** From the preparation of the first stop until the graph was there: the waiting between two
@@ -80,6 +94,12 @@ struct inspected_ops {
 				  struct text *into);
 	struct error *(*annotate)(struct inspected *inspected);
 	struct error *(*collect)(struct inspected *inspected, struct target_collection *ret);
+	struct error *(*verify)(struct inspected *inspected, const struct inspected_graph **ret,
+				struct target_collection *returned,
+				struct target_collection *saved);
+	struct error *(*run_code)(struct inspected *inspected, const struct target_code *code,
+				  struct inspected_clone *clone, struct target_answer *ret);
+	void (*end_code)(struct inspected *inspected);
 	void (*forget)(struct inspected *inspected);
 	void (*use_snapshot)(struct inspected *inspected, enum inspected_snapshot snapshot);
 	void (*head)(const struct inspected *inspected, const char *verb,
@@ -137,6 +157,33 @@ MUST_USE static inline struct error *inspected_collect(struct inspected *inspect
 						       struct target_collection *ret)
 {
 	return inspected->ops->collect(inspected, ret);
+}
+
+/** A new graph, in place of the one before, and what the runtime's own collection did in clones of the
+ *  same moment: what it returned, and, in another clone, what it found and was kept from freeing. The
+ *  caller deinits both, after an error too. */
+MUST_USE static inline struct error *inspected_verify(struct inspected *inspected,
+						      const struct inspected_graph **ret,
+						      struct target_collection *returned,
+						      struct target_collection *saved)
+{
+	return inspected->ops->verify(inspected, ret, returned, saved);
+}
+
+/** Runs code in a clone of the process, where it reaches nothing. The clone is made when there is none,
+ *  and lives until inspected_end_code(), or until the answer says that it is lost. The caller deinits
+ *  *@a ret. */
+MUST_USE static inline struct error *inspected_run_code(struct inspected *inspected,
+							const struct target_code *code,
+							struct inspected_clone *clone,
+							struct target_answer *ret)
+{
+	return inspected->ops->run_code(inspected, code, clone, ret);
+}
+
+static inline void inspected_end_code(struct inspected *inspected)
+{
+	inspected->ops->end_code(inspected);
 }
 
 /** Drops the graph: the next one is of another moment. */

@@ -11,12 +11,17 @@
 #include "targets/cpython/layout.h"
 #include "targets/cpython/machine/trial.h"
 #include "targets/cpython/references/reader.h"
+#include "targets/cpython/repl/repl.h"
+#include "targets/cpython/repl/repl_collect.h"
+#include "targets/cpython/repl/standing.h"
 #include "targets/cpython/runtime.h"
 #include "targets/cpython/scan/walk.h"
 
 struct cpython {
 	struct target target;
 	const struct target_process *process;
+	/** The module that holds the interpreter. */
+	struct module *python;
 	struct py_layout layout;
 	const char *foreign_malloc;
 	/** For looks at the running process. */
@@ -84,6 +89,7 @@ static struct error *cpython_open(const struct target_process *process, struct t
 	if (error)
 		return error;
 	cpython->process = process;
+	cpython->python = python;
 	cpython->window = take_ptr(window);
 	cpython->foreign_malloc = cpython_foreign_malloc(process->modules);
 	cpython->target = (struct target){
@@ -197,6 +203,23 @@ static struct error *cpython_facts(struct target *target, struct target_facts *r
 	return error ? error : py_runtime_facts(&cpython->layout, window, ret);
 }
 
+static struct error *cpython_standing(struct target *target, const struct target_moment *moment,
+				      struct target_standing *ret)
+{
+	struct cpython *cpython = (struct cpython *)target;
+
+	return py_standing(&cpython->layout, cpython->python, moment, ret);
+}
+
+static struct error *cpython_runner_create(struct target *target, struct clone_run *run,
+					   uint64_t timeout_ns, struct target_runner **ret,
+					   struct target_answer *ret_answer)
+{
+	struct cpython *cpython = (struct cpython *)target;
+
+	return py_repl_create(&cpython->layout, cpython->python, run, timeout_ns, ret, ret_answer);
+}
+
 const struct target_ops cpython_target_ops = {
 	.name = "cpython",
 	.probe = cpython_probe,
@@ -209,5 +232,10 @@ const struct target_ops cpython_target_ops = {
 	.collect = cpython_collect,
 	.is_calm = cpython_is_calm,
 	.facts = cpython_facts,
+	.standing = cpython_standing,
+	.runner_create = cpython_runner_create,
+	.runner_run = py_repl_run,
+	.runner_collect = py_repl_collect,
+	.runner_destroy = py_repl_destroy,
 	.close = cpython_close,
 };

@@ -274,6 +274,8 @@ static void layout_derive(struct py_layout *layout)
 		layout->preheader_flags |= 1U << 3;
 	layout->long_digits_min = layout->f.values_values.present ? 1 : 0;
 	layout->gc_refs_shift = layout->f.gc_refs.present && !layout->is_python2 ? 1 : 0;
+	// _PY_GIL_DROP_REQUEST_BIT of 3.13: Include/internal/pycore_ceval.h.
+	layout->gil_drop_bit = layout->f.tstate_eval_breaker.present ? 1U << 0 : 0;
 	layout->is_debug = layout->var.ref_total != 0 || layout->f.interp_reftotal.present;
 }
 

@@ -169,8 +169,16 @@ struct py_field {
 	/* From 3.11: running functions have their values on a stack of the thread's. */ \
 	X(tstate_datastack_top, false, "_ts:datastack_top") \
 	X(tstate_datastack_limit, false, "_ts:datastack_limit") \
+	/* Set while another thread waits for the GIL; from 3.13 on a bit of the second. */ \
+	X(runtime_gil_drop, false, "pyruntimestate:ceval.gil_drop_request") \
+	X(interp_gil_drop, false, "_is:ceval.gil_drop_request") \
+	X(tstate_eval_breaker, false, "_ts:eval_breaker") \
 	X(gil_last_holder, false, "_gil_runtime_state:last_holder") \
 	X(gil_locked, false, "_gil_runtime_state:locked") \
+	X(gil_mutex, false, "_gil_runtime_state:mutex") \
+	X(gil_cond, false, "_gil_runtime_state:cond") \
+	X(gil_switch_mutex, false, "_gil_runtime_state:switch_mutex") \
+	X(gil_switch_cond, false, "_gil_runtime_state:switch_cond") \
 	/* describe */ \
 	X(set_used, false, "PySetObject:used") \
 	X(set_entry_key, false, "setentry:key") \
@@ -328,6 +336,11 @@ struct py_field {
 	X(deque_free_count, "numfreeblocks", NULL) \
 	X(gil_last_holder, "gil_last_holder", NULL) \
 	X(gil_locked, "gil_locked", NULL) \
+	X(gil_drop, "gil_drop_request", NULL) \
+	X(gil_mutex, "gil_mutex", NULL) \
+	X(gil_cond, "gil_cond", NULL) \
+	X(gil_switch_mutex, "switch_mutex", NULL) \
+	X(gil_switch_cond, "switch_cond", NULL) \
 	X(current_tstate, "_PyThreadState_Current", NULL) \
 	X(finalizing, "_Py_Finalizing", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \
@@ -390,6 +403,8 @@ struct py_layout {
 	addr_t gen_needs_finalizing_at;
 	/** PyGILState_Ensure(); 0 when there is none. */
 	addr_t gil_ensure_at;
+	/** The bit of a thread's eval_breaker that asks for the GIL; 0 where there is none. */
+	uint64_t gil_drop_bit;
 	/** Type flags under which two words stand before the collector's head (3.11 and later). */
 	uint64_t preheader_flags;
 	/** Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_INLINE_VALUES; 0 where there are none. */

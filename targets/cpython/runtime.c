@@ -176,6 +176,7 @@ static struct error *gc_state_add(const struct py_layout *layout, struct mem_win
 		.prev = runtime_field(window, head_at, layout->f.gc_prev),
 		.threshold = runtime_int(window, generation_at, layout->f.generation_threshold),
 		.count = runtime_int(window, generation_at, layout->f.generation_count),
+		.count_at = generation_at + layout->f.generation_count.offset,
 		.permanent = permanent,
 	};
 	return NULL;
@@ -220,6 +221,8 @@ static void gc_state_read_flags(const struct py_layout *layout, struct mem_windo
 				addr_t gc_at, struct py_gc_state *state)
 {
 	state->enabled = runtime_int(window, gc_at, layout->f.gc_enabled);
+	if (layout->f.gc_enabled.present)
+		state->enabled_at = gc_at + layout->f.gc_enabled.offset;
 	state->debug = runtime_int(window, gc_at, layout->f.gc_debug);
 	state->garbage_at = runtime_field(window, gc_at, layout->f.gc_garbage);
 }
@@ -246,6 +249,7 @@ struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window
 					   ret);
 		ret->collecting = runtime_int_variable(window, layout->var.collecting) > 0;
 		ret->enabled = runtime_int_variable(window, layout->var.gc_enabled);
+		ret->enabled_at = layout->var.gc_enabled;
 		ret->debug = runtime_int_variable(window, layout->var.gc_debug);
 		if (layout->var.gc_garbage)
 			ret->garbage_at = mem_window_word(window, layout->var.gc_garbage, 0);
@@ -253,17 +257,21 @@ struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window
 	return error ? error : mem_window_take_error(window);
 }
 
+addr_t py_runtime_gil(const struct py_layout *layout, struct mem_window *window, addr_t interp_at)
+{
+	if (layout->f.interp_gil.present)
+		return layout->f.interp_gil.is_pointer
+			       ? runtime_field(window, interp_at, layout->f.interp_gil)
+			       : interp_at + layout->f.interp_gil.offset;
+	return layout->f.runtime_gil.present ? layout->var.runtime + layout->f.runtime_gil.offset
+					     : 0;
+}
+
 addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,
 			     addr_t interp_at)
 {
-	addr_t gil_at = 0;
+	addr_t gil_at = py_runtime_gil(layout, window, interp_at);
 
-	if (layout->f.interp_gil.present)
-		gil_at = layout->f.interp_gil.is_pointer
-				 ? runtime_field(window, interp_at, layout->f.interp_gil)
-				 : interp_at + layout->f.interp_gil.offset;
-	else if (layout->f.runtime_gil.present)
-		gil_at = layout->var.runtime + layout->f.runtime_gil.offset;
 	if (gil_at)
 		return runtime_int(window, gil_at, layout->f.gil_locked) > 0
 			       ? runtime_field(window, gil_at, layout->f.gil_last_holder)

@@ -46,6 +46,8 @@ struct py_gc_list {
 	addr_t prev;
 	int64_t threshold;
 	int64_t count;
+	/** Where that is, an int. */
+	addr_t count_at;
 	/** The permanent generation of gc.freeze(). */
 	bool permanent;
 };
@@ -57,6 +59,8 @@ struct py_gc_state {
 	size_t list_capacity;
 	bool collecting;
 	int64_t enabled;
+	/** Where that is, an int; 0 when unknown. */
+	addr_t enabled_at;
 	int64_t debug;
 	/** The list object gc.garbage; 0 when there is none yet. */
 	addr_t garbage_at;
@@ -68,6 +72,9 @@ void py_gc_state_deinit(struct py_gc_state *state);
 MUST_USE struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window *window,
 					const struct py_interpreters *interpreters,
 					struct py_gc_state *ret);
+
+/** Where the struct of the GIL of the interpreter at @a interp_at is; 0 where it has none. */
+addr_t py_runtime_gil(const struct py_layout *layout, struct mem_window *window, addr_t interp_at);
 
 /** Which thread state holds the GIL of the interpreter at @a interp_at; 0 when none or unknown. */
 addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *window,

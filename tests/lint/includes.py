@@ -20,7 +20,8 @@ FLOORS = ["base", "mem", "cpu", "debug", "heap", "targets", "analyze", "ui", "se
 
 # The files that lie in inspector/ itself.
 TOP_FILES = {"session": "session", "session_look": "session", "session_graph": "session",
-             "session_held": "session",
+             "session_held": "session", "session_code": "session",
+             "session_stacks": "session", "session_verify": "session",
              "options": "main", "main": "main"}
 
 # The model and what is computed from it stay pure: no process, no file, no interpreter.

@@ -58,6 +58,43 @@ static struct error *fake_collect(struct inspected *inspected, struct target_col
 	return NULL;
 }
 
+static struct error *fake_verify(struct inspected *inspected, const struct inspected_graph **ret,
+				 struct target_collection *returned,
+				 struct target_collection *saved)
+{
+	struct error *error = fake_graph(inspected, ret);
+
+	*returned = *saved = (struct target_collection){0};
+	if (!error)
+		error = fake_collect(inspected, returned);
+	return error ? error : fake_collect(inspected, saved);
+}
+
+static struct error *fake_run_code(struct inspected *inspected, const struct target_code *code,
+				   struct inspected_clone *clone, struct target_answer *ret)
+{
+	struct fake_inspected *fake = (struct fake_inspected *)inspected;
+	const char *output = fake->answer_output ? fake->answer_output : "";
+	const char *value = fake->answer_value ? fake->answer_value : "";
+
+	*clone = (struct inspected_clone){.is_new = true, .stops = 1};
+	*ret = fake->answer;
+	snprintf(fake->code, sizeof(fake->code), "%.*s", (int)code->bytes, code->text);
+	ret->pieces = calloc(1, sizeof(*ret->pieces));
+	assert_non_null(ret->pieces);
+	ret->pieces[0].bytes = strlen(output);
+	ret->piece_count = ret->piece_capacity = 1;
+	struct error *error = text_append(&ret->output, output, strlen(output));
+	if (!error)
+		error = text_append(&ret->value, value, strlen(value));
+	return error ? error : text_append(&ret->type, "int", strlen("int"));
+}
+
+static void fake_end_code(struct inspected *inspected)
+{
+	((struct fake_inspected *)inspected)->end_count++;
+}
+
 static void fake_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
 {
 	((struct fake_inspected *)inspected)->snapshot = snapshot;
@@ -89,6 +126,9 @@ void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 		.describe = fake_describe,
 		.annotate = fake_annotate,
 		.collect = fake_collect,
+		.verify = fake_verify,
+		.run_code = fake_run_code,
+		.end_code = fake_end_code,
 		.forget = fake_forget,
 		.use_snapshot = fake_use_snapshot,
 		.head = fake_head,

@@ -22,6 +22,13 @@ struct fake_inspected {
 	unsigned collect_count;
 	/** What a collection that is tried comes to; its garbage is the test's. */
 	struct target_collection collection;
+	/** What code that is run comes to, of what it writes and of a value's repr() and type; and the last
+	 *  code. */
+	struct target_answer answer;
+	const char *answer_output;
+	const char *answer_value;
+	char code[256];
+	unsigned end_count;
 	/** The graph cannot be had. */
 	bool gone;
 	/** Objects at and above this address cannot be described; 0 is none of them. */

@@ -100,23 +100,6 @@ void target_close(struct target *target)
 	script.close_count++;
 }
 
-void target_facts_deinit(struct target_facts *facts)
-{
-	free(facts->threads);
-	*facts = (struct target_facts){0};
-}
-
-void target_collection_deinit(struct target_collection *collection)
-{
-	*collection = (struct target_collection){0};
-}
-
-void target_references_deinit(struct target_references *references)
-{
-	free(references->list);
-	*references = (struct target_references){0};
-}
-
 static void run_child(struct child *child, void *argument)
 {
 	child_ready(child);

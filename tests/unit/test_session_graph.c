@@ -171,24 +171,6 @@ void target_close(struct target *target)
 	script.close_count++;
 }
 
-void target_facts_deinit(struct target_facts *facts)
-{
-	*facts = (struct target_facts){0};
-}
-
-void target_collection_deinit(struct target_collection *collection)
-{
-	*collection = (struct target_collection){0};
-}
-
-void target_references_deinit(struct target_references *references)
-{
-	for (size_t i = 0; i < references->count; i++)
-		free(references->list[i].label);
-	free(references->list);
-	*references = (struct target_references){0};
-}
-
 static void *tick(void *number)
 {
 	for (;;) {
