@@ -15,7 +15,7 @@ void session_use_snapshot(struct session *session, enum inspected_snapshot snaps
 
 static void look_not_cloned(struct session_look *look, const char *reason)
 {
-	snprintf(look->not_cloned, sizeof(look->not_cloned), "%s", reason);
+	snprintf(look->not_cloned, sizeof(look->not_cloned), "%s", reason ? reason : "?");
 }
 
 struct error *session_prepare_clone(struct session *session, char **ret_reason)
@@ -34,6 +34,7 @@ static struct error *held_prepare(struct session *session, struct session_look *
 
 	look->snapshot = INSPECTED_COPY;
 	look->clone_ns = 0;
+	look->left_behind[0] = '\0';
 	look->not_cloned[0] = '\0';
 	if (session->snapshot != INSPECTED_CLONE)
 		return NULL;
@@ -81,7 +82,9 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 void session_let_go(struct session_held *held, struct session_look *look)
 {
 	if (held->clone) {
-		mem_clone_destroy(held->clone);
+		_cleanup_error_ struct error *left = mem_clone_end(held->clone);
+		snprintf(look->left_behind, sizeof(look->left_behind), "%s",
+			 left ? left->message : "");
 		look->clone_ns = clock_now_ns() - held->cloned_ns;
 		held->clone = NULL;
 	}

@@ -111,6 +111,8 @@ struct heap_collector {
 	bool enabled;
 	/** gc.DEBUG_SAVEALL: what is unreachable goes to gc.garbage instead of being freed. */
 	bool saves_all;
+	/** It calls functions of the program when it begins and ends: what it finds may change. */
+	bool calls_back;
 	/** The list object gc.garbage; 0 when there is none. */
 	addr_t garbage_at;
 	/** Interpreters that collect each for itself, so that none of them finds all; 0 and 1 are one. */

@@ -3,13 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,13 +21,11 @@
 #include "mem/memory_left.h"
 #include "mem/pause_tracer.h"
 #include "mem/process.h"
-#include "mem/seccomp_filter.h"
 #include "mem/tracees.h"
 
 enum {
 	/** Threads that are looked at for one that the way back restores whole. */
 	THREADS_TRIED_MAX = 16,
-	SECCOMP_MODE_OF_FILTERS = 2,
 };
 
 static const uint64_t collect_patience_ns = 200000000U;
@@ -41,14 +37,13 @@ struct mem_cloner {
 	pid_t pid;
 	const struct maps *maps;
 	struct inject_code code;
-	bool has_filter;
 	struct keeper *keeper;
 };
 
 struct mem_clone {
 	struct mem_cloner *cloner;
 	struct pause *pause;
-	pid_t pid;
+	struct inject_child child;
 	struct mem_source *source;
 };
 
@@ -74,7 +69,6 @@ static const char *status_words(const struct text *status, const char *name)
 	return line ? line + strlen(name) : NULL;
 }
 
-// The kernel can be asked only whether a thread has filters, not which, before it is stopped.
 static struct error *cloner_read_status(struct mem_cloner *cloner, char **ret_reason)
 {
 	_cleanup_text_ struct text status = {0};
@@ -84,7 +78,6 @@ static struct error *cloner_read_status(struct mem_cloner *cloner, char **ret_re
 		return error;
 	const char *seccomp = status_words(&status, "\nSeccomp:\t");
 	const char *features = status_words(&status, "\nx86_Thread_features:\t");
-	cloner->has_filter = seccomp && atoi(seccomp) == SECCOMP_MODE_OF_FILTERS;
 	if (seccomp && atoi(seccomp) == 1)
 		return say(ret_reason, "it is in seccomp's strict mode");
 	if (features && strncmp(features, "shstk", strlen("shstk")) == 0)
@@ -160,48 +153,17 @@ struct cloning {
 	struct mem_cloner *cloner;
 	/** The thread that is to fork; 0: whichever can. */
 	pid_t tid;
-	pid_t child;
+	struct inject_child child;
+	/** Why a thread could not be used. */
+	const char *why;
 	char *reason;
 };
 
-static void cloning_note(void *context, pid_t child)
+static void cloning_note(void *context, const struct inject_child *child)
 {
 	struct cloning *cloning = context;
 
 	keeper_note(cloning->cloner->keeper, child);
-}
-
-// All calls that the thread and its child may make.
-static struct error *cloning_ask_filters(struct cloning *cloning, pid_t tid, bool *ret_may)
-{
-	static const struct {
-		uint64_t number;
-		uint64_t args[6];
-	} calls[] = {
-		{.number = SYS_clone, .args = {CLONE_PARENT_SETTID}},
-		{.number = SYS_wait4},
-		{.number = SYS_rt_sigreturn},
-		{.number = SYS_exit_group},
-	};
-
-	*ret_may = !cloning->cloner->has_filter;
-	for (size_t i = 0; !*ret_may && i < sizeof(calls) / sizeof(calls[0]); i++) {
-		enum seccomp_answer answer;
-		struct error *error =
-			seccomp_filters_ask(tid, calls[i].number, calls[i].args,
-					    cloning->cloner->code.syscall_at, &answer);
-		if (error)
-			return error;
-		if (answer == SECCOMP_REFUSES)
-			return say(&cloning->reason, "a seccomp filter forbids it");
-		if (answer == SECCOMP_CANNOT_TELL)
-			return say(
-				&cloning->reason,
-				"it has a seccomp filter, which may forbid it and cannot be read "
-				"without CAP_SYS_ADMIN");
-	}
-	*ret_may = true;
-	return NULL;
 }
 
 static struct error *cloning_run(struct cloning *cloning, struct injection *injection)
@@ -232,14 +194,17 @@ static struct error *cloning_choose(struct cloning *cloning, const struct tracee
 	for (size_t i = 0; !error && i < tracees->count && tried < THREADS_TRIED_MAX; i++) {
 		const struct tracee *tracee = &tracees->list[i];
 		struct injection *injection;
+		const char *why;
 		if (tracee->state != TRACEE_STOPPED || tracee->in_signal ||
 		    (cloning->tid && tracee->tid != cloning->tid))
 			continue;
 		error = injection_begin(cloner->pid, tracee->tid, cloner->maps, &cloner->code,
-					&injection);
+					&injection, &why);
+		tried++;
+		if (!injection)
+			cloning->why = why;
 		if (error || !injection)
 			continue;
-		tried++;
 		if (!*ret || injection_restores_all(injection)) {
 			error = injection_end(*ret);
 			*ret = injection;
@@ -256,21 +221,16 @@ static struct error *cloning_work(const struct tracees *tracees, void *context)
 {
 	struct cloning *cloning = context;
 	struct injection *injection = NULL;
-	bool may = false;
-	struct error *error = NULL;
+	struct error *error = cloning_choose(cloning, tracees, &injection);
 
-	if (tracees->count)
-		error = cloning_ask_filters(cloning, tracees->list[0].tid, &may);
-	if (error || !may)
+	if (!error && injection)
+		return cloning_run(cloning, injection);
+	error_destroy(injection_end(injection));
+	if (error)
 		return error;
-	error = cloning_choose(cloning, tracees, &injection);
-	if (error || !injection) {
-		error_destroy(injection_end(injection));
-		return error ? error
-			     : say(&cloning->reason, "none of its threads stands where it can be "
-						     "made to fork; try again");
-	}
-	return cloning_run(cloning, injection);
+	return say(&cloning->reason, "%s",
+		   cloning->why ? cloning->why
+				: "each of its threads is about to take a signal; try again");
 }
 
 // The first to go when memory is short. Where that is not allowed it is a process like any other.
@@ -288,32 +248,38 @@ static struct error *clone_hold(const struct tracees *tracees, void *context)
 {
 	const struct mem_clone *clone = context;
 
-	return inject_hold_child(clone->cloner->pid, clone->pid);
+	return inject_hold_child(clone->cloner->pid, clone->child.pid);
 }
 
 static struct error *clone_kill(const struct tracees *tracees, void *context)
 {
+	static const struct inject_child nobody;
 	const struct mem_clone *clone = context;
 
-	kill(clone->pid, SIGKILL);
-	while (waitpid(clone->pid, NULL, __WALL) < 0 && errno == EINTR)
+	kill(clone->child.pid, SIGKILL);
+	while (waitpid(clone->child.pid, NULL, __WALL) < 0 && errno == EINTR)
 		continue;
-	struct error *error = clone_collect(clone->cloner->pid, &clone->cloner->code, clone->pid,
+	struct error *error = clone_collect(clone->cloner->pid, &clone->cloner->code, &clone->child,
 					    collect_patience_ns);
 	// Otherwise the keeper tries on.
 	if (!error)
-		keeper_note(clone->cloner->keeper, 0);
+		keeper_note(clone->cloner->keeper, &nobody);
+	return error;
+}
+
+struct error *mem_clone_end(struct mem_clone *clone)
+{
+	mem_source_destroy(clone->source);
+	struct error *error = pause_trace(clone->pause, clone_kill, clone);
+
+	free(clone);
 	return error;
 }
 
 void mem_clone_destroy(struct mem_clone *clone)
 {
-	if (!clone)
-		return;
-	mem_source_destroy(clone->source);
-	// A process that is about to end takes its children with it.
-	error_destroy(pause_trace(clone->pause, clone_kill, clone));
-	free(clone);
+	if (clone)
+		error_destroy(mem_clone_end(clone));
 }
 
 struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
@@ -328,10 +294,10 @@ struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, p
 		return error_no_memory();
 	*clone = (struct mem_clone){.cloner = cloner, .pause = pause};
 	struct error *error = pause_trace(pause, cloning_work, &cloning);
-	clone->pid = cloning.child;
-	if (!error && cloning.child) {
+	clone->child = cloning.child;
+	if (!error && cloning.child.pid) {
 		*ret = clone;
-	} else if (cloning.child) {
+	} else if (cloning.child.pid) {
 		// Whoever is to collect it must not be held by us.
 		pause_let_go(pause);
 		mem_clone_destroy(clone);
@@ -348,9 +314,9 @@ struct error *mem_clone_open(struct mem_clone *clone)
 	struct error *error = pause_trace(clone->pause, clone_hold, clone);
 
 	if (!error)
-		error = clone_source_create(clone->pid, &clone->source);
+		error = clone_source_create(clone->child.pid, &clone->source);
 	if (!error)
-		clone_volunteer(clone->pid);
+		clone_volunteer(clone->child.pid);
 	return error;
 }
 
@@ -386,5 +352,5 @@ const struct inject_code *mem_clone_code(const struct mem_clone *clone)
 
 pid_t mem_clone_pid(const struct mem_clone *clone)
 {
-	return clone->pid;
+	return clone->child.pid;
 }

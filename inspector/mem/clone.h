@@ -23,6 +23,9 @@
  *
  * mem/clone_run.h makes one run after all, behind walls.
  *
+ * While it lives, and until it is collected, the process has a child that it does not know: a wait for any
+ * child with __WALL or __WCLONE, which are for such children, sees it.
+ *
  * Not in the clone: what the program has excluded from its forks (MADV_DONTFORK, MADV_WIPEONFORK).
  */
 
@@ -52,6 +55,9 @@ MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause 
 					struct mem_clone **ret, char **ret_reason);
 /** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */
 MUST_USE struct error *mem_clone_open(struct mem_clone *clone);
+/** As mem_clone_destroy(); fails when the process could not be made to collect the clone (yet: the keeper
+ *  tries on for some seconds), which stays with it as a zombie then. */
+MUST_USE struct error *mem_clone_end(struct mem_clone *clone);
 /** After pause_let_go(), whether it was opened or not: kills the clone and has the process collect it. Takes NULL. */
 void mem_clone_destroy(struct mem_clone *clone);
 

@@ -53,59 +53,76 @@ static bool thread_stop(pid_t tid)
 }
 
 static struct error *thread_collect(pid_t pid, pid_t tid, const struct maps *maps,
-				    const struct inject_code *code, pid_t child, bool *ret_asked)
+				    const struct inject_code *code, pid_t own, bool *ret_asked)
 {
 	struct injection *injection = NULL;
+	const char *why;
 	bool collected;
-	struct error *error = injection_begin(pid, tid, maps, code, &injection);
+	struct error *error = injection_begin(pid, tid, maps, code, &injection, &why);
 
 	*ret_asked = injection;
 	if (!injection)
 		return error;
-	error = injection_collect(injection, child, &collected);
+	error = injection_collect(injection, own, &collected);
 	struct error *failure = injection_end(injection);
 	if (error)
 		error_destroy(failure);
 	return error ? error : failure;
 }
 
-static struct error *process_collect(pid_t pid, const struct inject_code *code, pid_t child)
+// The code that is to be used, in what the process is now.
+static struct error *process_code(pid_t pid, const struct inject_code *code, struct maps *maps,
+				  struct inject_code *ret)
+{
+	struct mem_source *live;
+	bool found = true;
+	struct error *error = mem_live_create(pid, &live);
+
+	if (error)
+		return error;
+	*ret = *code;
+	error = mem_source_maps(live, maps);
+	if (!error && !inject_code_is_there(pid, code))
+		error = inject_find_code(live, maps, ret, &found);
+	mem_source_destroy(live);
+	if (!error && !found)
+		error = error_create(ERROR_FAILED, "process %d has no code to be used", pid);
+	return error;
+}
+
+static struct error *process_collect(pid_t pid, const struct inject_code *before, pid_t own)
 {
 	_cleanup_maps_ struct maps maps = {0};
 	_cleanup_free_ pid_t *tids = NULL;
-	struct mem_source *live;
+	struct inject_code code;
 	size_t count = 0;
 	bool asked = false;
 	struct error *error = process_threads(pid, &tids, &count);
 
 	if (!error)
-		error = mem_live_create(pid, &live);
-	if (error)
-		return error;
-	error = mem_source_maps(live, &maps);
-	mem_source_destroy(live);
+		error = process_code(pid, before, &maps, &code);
 	for (size_t i = 0; !error && !asked && i < count; i++) {
 		if (!thread_stop(tids[i]))
 			continue;
-		error = thread_collect(pid, tids[i], &maps, code, child, &asked);
+		error = thread_collect(pid, tids[i], &maps, &code, own, &asked);
 		ptrace(PTRACE_DETACH, tids[i], NULL, NULL);
 	}
 	return error;
 }
 
-struct error *clone_collect(pid_t pid, const struct inject_code *code, pid_t child,
-			    uint64_t patience_ns)
+struct error *clone_collect(pid_t pid, const struct inject_code *code,
+			    const struct inject_child *child, uint64_t patience_ns)
 {
 	uint64_t start = clock_now_ns();
 
 	for (;;) {
-		struct error *error = process_collect(pid, code, child);
+		struct error *error = process_collect(pid, code, child->own);
 		if (error && error->code == ERROR_GONE) {
 			error_destroy(error);
 			return NULL;
 		}
 		// Nobody has it any more, not even as a zombie.
-		if (kill(child, 0) < 0 && errno == ESRCH) {
+		if (kill(child->pid, 0) < 0 && errno == ESRCH) {
 			error_destroy(error);
 			return NULL;
 		}
@@ -114,7 +131,7 @@ struct error *clone_collect(pid_t pid, const struct inject_code *code, pid_t chi
 				     : error_create(ERROR_FAILED,
 						    "process %d could not be made to collect its "
 						    "clone %d",
-						    pid, child);
+						    pid, child->pid);
 		error_destroy(error);
 		clock_sleep_ns(try_every_ns);
 	}

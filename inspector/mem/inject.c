@@ -16,10 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "mem/inject_frames.h"
 #include "mem/maps.h"
+#include "mem/process.h"
+#include "mem/seccomp_filter.h"
 
 #ifndef __WALL
 #define __WALL 0x40000000
@@ -86,6 +89,24 @@ struct error *inject_find_code(struct mem_source *source, const struct maps *map
 		}
 	}
 	return NULL;
+}
+
+bool inject_code_is_there(pid_t tid, const struct inject_code *code)
+{
+	unsigned char bytes[2][INJECT_CODE_BYTES];
+	struct iovec into[] = {{bytes[0], sizeof(bytes[0])}, {bytes[1], sizeof(bytes[1])}};
+	struct iovec from[] = {
+		{(void *)(uintptr_t)code->syscall_at, INJECT_CODE_BYTES},
+		{(void *)(uintptr_t)code->sigreturn_at, INJECT_CODE_BYTES},
+	};
+	struct inject_code found[2] = {{0}, {0}};
+
+	if (process_vm_readv(tid, into, 2, from, 2, 0) != (ssize_t)sizeof(bytes))
+		return false;
+	inject_scan_code(bytes[0], INJECT_CODE_BYTES, code->syscall_at, &found[0]);
+	inject_scan_code(bytes[1], INJECT_CODE_BYTES, code->sigreturn_at, &found[1]);
+	return found[0].syscall_at == code->syscall_at &&
+	       found[1].sigreturn_at == code->sigreturn_at;
 }
 
 static struct error *injection_gone(const struct injection *injection)
@@ -178,23 +199,82 @@ static struct error *injection_write_frames(struct injection *injection, bool *r
 				ret_done);
 }
 
+// Whether the thread has seccomp filters at all: the kernel tells only some which.
+static struct error *thread_has_filter(pid_t tid, bool *ret)
+{
+	enum { MODE_OF_FILTERS = 2 };
+	_cleanup_text_ struct text status = {0};
+	struct error *error = process_file(tid, "status", &status);
+	const char *line = error ? NULL : strstr(text_chars(&status), "\nSeccomp:\t");
+
+	*ret = line && atoi(line + strlen("\nSeccomp:\t")) == MODE_OF_FILTERS;
+	return error;
+}
+
+// All calls that the thread and its child may make. A filter may kill the process for one of them.
+static struct error *injection_ask_filters(const struct injection *injection, const char **ret_why)
+{
+	static const struct {
+		uint64_t number;
+		uint64_t args[6];
+	} calls[] = {
+		{.number = SYS_clone, .args = {CLONE_PARENT_SETTID}},
+		{.number = SYS_wait4},
+		{.number = SYS_rt_sigreturn},
+		{.number = SYS_exit_group},
+	};
+	bool has_filter;
+	struct error *error = thread_has_filter(injection->tid, &has_filter);
+
+	for (size_t i = 0; !error && has_filter && !*ret_why && i < ARRAY_COUNT(calls); i++) {
+		enum seccomp_answer answer;
+		error = seccomp_filters_ask(injection->tid, calls[i].number, calls[i].args,
+					    injection->code.syscall_at, &answer);
+		if (!error && answer == SECCOMP_REFUSES)
+			*ret_why = "a seccomp filter forbids it";
+		else if (!error && answer == SECCOMP_CANNOT_TELL)
+			*ret_why =
+				"it has a seccomp filter, which may forbid it and cannot be read "
+				"without CAP_SYS_ADMIN";
+	}
+	return error;
+}
+
+static struct error *injection_prepare(struct injection *injection, const struct maps *maps,
+				       const char **ret_why)
+{
+	bool usable;
+	struct error *error = injection_ask_filters(injection, ret_why);
+
+	if (error || *ret_why)
+		return error;
+	*ret_why = "none of its threads stands where it can be made to fork; try again";
+	if (!inject_code_is_there(injection->tid, &injection->code))
+		return NULL;
+	error = injection_save(injection, &usable);
+	if (error || !usable || !injection_place(injection, maps))
+		return error;
+	error = injection_write_frames(injection, &usable);
+	if (!error && usable)
+		*ret_why = NULL;
+	return error;
+}
+
 struct error *injection_begin(pid_t pid, pid_t tid, const struct maps *maps,
-			      const struct inject_code *code, struct injection **ret)
+			      const struct inject_code *code, struct injection **ret,
+			      const char **ret_why)
 {
 	CLEANUP(injection_cleanup) struct injection *injection = calloc(1, sizeof(*injection));
-	bool usable;
 
 	*ret = NULL;
+	*ret_why = NULL;
 	if (!injection)
 		return error_no_memory();
 	injection->pid = pid;
 	injection->tid = tid;
 	injection->code = *code;
-	struct error *error = injection_save(injection, &usable);
-	if (error || !usable || !injection_place(injection, maps))
-		return error;
-	error = injection_write_frames(injection, &usable);
-	if (!error && usable)
+	struct error *error = injection_prepare(injection, maps, ret_why);
+	if (!error && !*ret_why)
 		*ret = take_ptr(injection);
 	return error;
 }
@@ -303,30 +383,50 @@ static struct error *injection_come_back(struct injection *injection)
 	return injection_await(injection, &status);
 }
 
-struct error *injection_clone(struct injection *injection, void (*made)(void *context, pid_t child),
-			      void *context, pid_t *ret_child, int *ret_errno)
+// The kernel has written the child's id, as the process sees it, into the way back.
+static struct error *injection_child_ids(const struct injection *injection,
+					 const struct inject_call *call, struct inject_child *ret)
+{
+	unsigned long child = 0;
+	struct iovec into = {.iov_base = &ret->own, .iov_len = sizeof(ret->own)};
+	struct iovec from = {.iov_base = (void *)(uintptr_t)call->args[2],
+			     .iov_len = sizeof(ret->own)};
+
+	if (ptrace(PTRACE_GETEVENTMSG, injection->tid, NULL, &child) < 0 ||
+	    process_vm_readv(injection->tid, &into, 1, &from, 1, 0) != (ssize_t)sizeof(ret->own))
+		return injection_failed(injection, "read the child");
+	ret->pid = (pid_t)child;
+	return NULL;
+}
+
+struct error *injection_clone(struct injection *injection,
+			      void (*made)(void *context, const struct inject_child *child),
+			      void *context, struct inject_child *ret_child, int *ret_errno)
 {
 	const struct inject_call call = inject_call_clone(injection->frames_at);
-	unsigned long child = 0;
 	int status = 0;
 	struct error *error = injection_call(injection, &call, &status);
 
-	*ret_child = 0;
+	*ret_child = (struct inject_child){0};
 	*ret_errno = 0;
-	if (!error && status >> 8 != (SIGTRAP | PTRACE_EVENT_CLONE << 8))
+	if (!error && status >> 8 == (SIGTRAP | PTRACE_EVENT_CLONE << 8)) {
+		error = injection_child_ids(injection, &call, ret_child);
+		if (!error)
+			made(context, ret_child);
+	} else if (!error) {
 		error = inject_state_result(injection->tid, NULL, ret_errno);
-	else if (!error && ptrace(PTRACE_GETEVENTMSG, injection->tid, NULL, &child) < 0)
-		error = injection_failed(injection, "read the event");
-	if (!error && child) {
-		*ret_child = (pid_t)child;
-		made(context, (pid_t)child);
+		if (!error && !*ret_errno)
+			error = error_create(ERROR_FAILED,
+					     "thread %d of process %d was made to fork and has no "
+					     "child",
+					     injection->tid, injection->pid);
 	}
 	return error ? error : injection_come_back(injection);
 }
 
-struct error *injection_collect(struct injection *injection, pid_t child, bool *ret_collected)
+struct error *injection_collect(struct injection *injection, pid_t own, bool *ret_collected)
 {
-	const struct inject_call call = inject_call_collect(injection->frames_at, child);
+	const struct inject_call call = inject_call_collect(injection->frames_at, own);
 	uint64_t result = 0;
 	int status, failed = 0;
 	struct error *error = injection_call(injection, &call, &status);
@@ -337,7 +437,7 @@ struct error *injection_collect(struct injection *injection, pid_t child, bool *
 	if (!error)
 		error = injection_come_back(injection);
 	if (!error)
-		*ret_collected = !failed && (pid_t)result == child;
+		*ret_collected = !failed && (pid_t)result == own;
 	return error;
 }
 

@@ -17,7 +17,7 @@
  *
  * What the way back cannot do is to start again a system call that the kernel restarts with
  * restart_syscall() (poll and futex with a time limit, nanosleep): rt_sigreturn makes it end with EINTR.
- * inject_restores_all() tells such a thread. When we put the registers back ourselves, as we do unless
+ * injection_restores_all() tells such a thread. When we put the registers back ourselves, as we do unless
  * we are killed, the kernel restarts it.
  *
  * x86-64 only; elsewhere inject_is_supported() is false. All of it is called by the thread that traces.
@@ -47,15 +47,28 @@ bool inject_is_supported(void);
 MUST_USE struct error *inject_find_code(struct mem_source *source, const struct maps *maps,
 					struct inject_code *ret, bool *ret_found);
 
+/** A child that a process was made to have. */
+struct inject_child {
+	/** Its id for us; 0: there is none. */
+	pid_t pid;
+	/** Its id for the process, which may be in a namespace of its own. */
+	pid_t own;
+};
+
+/** Whether @a code is still where it was found: not once the process has become another program. */
+bool inject_code_is_there(pid_t tid, const struct inject_code *code);
+
 struct injection;
 
 /**
  * Prepares thread @a tid of process @a pid, which is stopped by ptrace and not about to take a signal:
  * saves its registers and writes the frames below its stack. *@a ret is NULL when this thread cannot be
- * used (no room below its stack, a mode of the processor that is not known); another may do.
+ * used, and *@a ret_why then says why (a seccomp filter of its own, no room below its stack, a mode of the
+ * processor that is not known, @a code that is not there any more); another may do.
  */
 MUST_USE struct error *injection_begin(pid_t pid, pid_t tid, const struct maps *maps,
-				       const struct inject_code *code, struct injection **ret);
+				       const struct inject_code *code, struct injection **ret,
+				       const char **ret_why);
 
 /** Whether the way back is as good as ours: see above. */
 bool injection_restores_all(const struct injection *injection);
@@ -64,19 +77,20 @@ bool injection_restores_all(const struct injection *injection);
  * Has the thread fork its process: the child, *@a ret_child, is traced by the caller and stops before its
  * first instruction (inject_hold_child()). *@a ret_child is 0 and *@a ret_errno says why
  * when the kernel would not.
- * @a made is called as soon as the child's id is known, before anything else is done.
+ * @a made is called as soon as the child's ids are known, before anything else is done.
  */
-MUST_USE struct error *injection_clone(struct injection *injection,
-				       void (*made)(void *context, pid_t child), void *context,
-				       pid_t *ret_child, int *ret_errno);
+MUST_USE struct error *
+injection_clone(struct injection *injection,
+		void (*made)(void *context, const struct inject_child *child), void *context,
+		struct inject_child *ret_child, int *ret_errno);
 
 /** Waits until a child of injection_clone() has stopped, and has it killed when the tracer ends. Not before
  *  the process goes on: until then, were we killed, the child would end by itself. */
 MUST_USE struct error *inject_hold_child(pid_t pid, pid_t child);
 
-/** Has the thread collect the ended child @a child of its process; *@a ret_collected whether there was
+/** Has the thread collect the ended child @a own (its id for the process); *@a ret_collected whether there was
  *  one to collect. */
-MUST_USE struct error *injection_collect(struct injection *injection, pid_t child,
+MUST_USE struct error *injection_collect(struct injection *injection, pid_t own,
 					 bool *ret_collected);
 
 /**

@@ -19,6 +19,8 @@ enum {
 	/** Below the stack pointer, in use. */
 	INJECT_RED_ZONE_BYTES = 128,
 	INJECT_ALIGN_BYTES = 64,
+	/** The longest of the pieces of code that are looked for. */
+	INJECT_CODE_BYTES = 9,
 };
 
 /** All registers of a thread; zero-initialised before inject_state_read(). */

@@ -11,9 +11,13 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "mem/clone_collect.h"
 
 static const uint64_t patience_ns = 5000000000U;
+/** Mostly it ends at once. */
+static const uint64_t end_wait_ns = 50000000U;
+static const uint64_t end_nap_ns = 100000U;
 
 struct keeper {
 	pid_t pid;
@@ -23,7 +27,7 @@ struct keeper {
 
 _Noreturn static void keeper_run(pid_t pid, const struct inject_code *code, int fd)
 {
-	pid_t child = 0, note;
+	struct inject_child child = {0}, note;
 
 	for (;;) {
 		ssize_t got = read(fd, &note, sizeof(note));
@@ -34,8 +38,8 @@ _Noreturn static void keeper_run(pid_t pid, const struct inject_code *code, int 
 		child = note;
 	}
 	// The kernel killed it when its tracer ended.
-	if (child > 0)
-		error_destroy(clone_collect(pid, code, child, patience_ns));
+	if (child.pid)
+		error_destroy(clone_collect(pid, code, &child, patience_ns));
 	_exit(0);
 }
 
@@ -83,9 +87,9 @@ struct error *keeper_create(pid_t pid, const struct inject_code *code, struct ke
 	return NULL;
 }
 
-void keeper_note(struct keeper *keeper, pid_t child)
+void keeper_note(struct keeper *keeper, const struct inject_child *child)
 {
-	while (send(keeper->fd, &child, sizeof(child), MSG_NOSIGNAL) < 0 && errno == EINTR)
+	while (send(keeper->fd, child, sizeof(*child), MSG_NOSIGNAL) < 0 && errno == EINTR)
 		continue;
 }
 
@@ -94,7 +98,8 @@ void keeper_destroy(struct keeper *keeper)
 	if (!keeper)
 		return;
 	close(keeper->fd);
-	while (waitpid(keeper->pid, NULL, 0) < 0 && errno == EINTR)
-		continue;
+	uint64_t start = clock_now_ns();
+	while (waitpid(keeper->pid, NULL, WNOHANG) == 0 && clock_now_ns() - start < end_wait_ns)
+		clock_sleep_ns(end_nap_ns);
 	free(keeper);
 }

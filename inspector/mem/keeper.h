@@ -16,11 +16,11 @@ struct keeper;
 
 MUST_USE struct error *keeper_create(pid_t pid, const struct inject_code *code,
 				     struct keeper **ret);
-/** Lets it end, when it has collected what was noted. Takes NULL. */
+/** Lets it end when it has collected what was noted, for which it is not waited for long. Takes NULL. */
 void keeper_destroy(struct keeper *keeper);
 
-/** There is a clone @a child from now on; 0: there is none any more. Async-signal-safe, cannot
- *  fail. */
-void keeper_note(struct keeper *keeper, pid_t child);
+/** There is a clone @a child from now on; with a pid of 0: there is none any more. When the keeper is gone,
+ *  nobody looks after it but we. */
+void keeper_note(struct keeper *keeper, const struct inject_child *child);
 
 #endif

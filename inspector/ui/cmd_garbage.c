@@ -262,7 +262,7 @@ static struct error *garbage_try(const struct command_context *context, const st
 	struct garbage *garbage = &outcome->garbage;
 
 	if (!garbage->unfinalized_count && !garbage->callback_count &&
-	    !garbage->uncollectable_count)
+	    !garbage->uncollectable_count && !heap->collector.calls_back)
 		return NULL;
 	if (garbage_collectable_count(heap) > GARBAGE_TRY_OBJECTS_MAX &&
 	    !context->arguments->options[GARBAGE_TRY].count) {
@@ -350,9 +350,9 @@ const struct command command_garbage = {
 		"No collection is run in\n"
 		"the process.\n"
 		"\n"
-		"Finalizers and callbacks of weak references may do anything, also bring "
-		"objects back. Where some\n"
-		"are to run, or objects cannot be freed, the collection is tried: the "
+		"Finalizers, callbacks of weak references and gc.callbacks may do anything, also "
+		"bring objects back.\n"
+		"Where some are to run, or objects cannot be freed, the collection is tried: the "
 		"interpreter's own machine\n"
 		"code, with all that it calls, is run over a copy of the process's memory, "
 		"and the numbers are\n"

@@ -31,6 +31,8 @@ struct session_look {
 	uint64_t clone_ns;
 	/** Why there is no clone though one was wanted; "" otherwise. */
 	char not_cloned[240];
+	/** Why the process keeps the clone's entry in the table of processes; "" otherwise. */
+	char left_behind[240];
 	/** How long the process stood still: in the stop that counted, and in all of them. */
 	uint64_t pause_ns;
 	uint64_t pause_total_ns;
@@ -211,6 +213,7 @@ static inline void inspected_head(const struct inspected *inspected, const char 
 		ret->snapshot = look->snapshot == INSPECTED_CLONE ? "clone" : "copy";
 		ret->clone_ns = look->clone_ns;
 		ret->not_cloned = look->not_cloned;
+		ret->left_behind = look->left_behind;
 	}
 	if (census) {
 		ret->problem_texts = (const char *const *)census->problem_texts;

@@ -100,6 +100,8 @@ struct report_head {
 	uint64_t clone_ns;
 	/** Why the snapshot is not the clone that was wanted; "" or NULL otherwise. */
 	const char *not_cloned;
+	/** Why the process is left with what remains of the clone; "" or NULL otherwise. */
+	const char *left_behind;
 	const char *debug_info;
 	/** How long the process stood still: in the stop that counted, and in all of them. */
 	uint64_t pause_ns;

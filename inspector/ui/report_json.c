@@ -204,6 +204,9 @@ static struct error *report_json_target(json_t *target, const struct report_head
 		{"version", report_json_text(head->version)},
 		{"build", report_json_text(head->build)},
 		{"snapshot", report_json_text(head->snapshot)},
+		{"left_behind", head->left_behind && head->left_behind[0]
+					? report_json_text(head->left_behind)
+					: json_null()},
 		{"clone_ms",
 		 head->clone_ns ? report_json_milliseconds(head->clone_ns) : json_null()},
 		{"not_cloned", head->not_cloned && head->not_cloned[0]

@@ -130,6 +130,10 @@ static struct error *report_text_pause(struct report_text *text, const struct re
 		error = report_text_line(&text->closing,
 					 "a clone of it was read, which lived for %s",
 					 human_duration_ns(head->clone_ns, lived));
+	if (!error && head->left_behind && head->left_behind[0])
+		error = report_text_line(&text->closing,
+					 "the clone is left with it as a zombie for now: %s",
+					 head->left_behind);
 	if (!error && head->not_cloned && head->not_cloned[0])
 		error = report_text_line(&text->closing, "not cloned: %s; it stood still instead",
 					 head->not_cloned);

@@ -152,6 +152,7 @@ struct py_field {
 	X(gc_permanent, false, "_gc_runtime_state:permanent_generation") \
 	X(gc_collecting, false, "_gc_runtime_state:collecting") \
 	X(gc_garbage, false, "_gc_runtime_state:garbage") \
+	X(gc_callbacks, false, "_gc_runtime_state:callbacks") \
 	X(interp_next, true, "_is:next") \
 	X(interp_tstate_head, true, "_is:threads.head|_is:tstate_head") \
 	X(interp_sysdict, true, "_is:sysdict") \
@@ -328,6 +329,7 @@ struct py_field {
 	X(gc_enabled, "enabled", NULL) \
 	X(gc_debug, "debug", NULL) \
 	X(gc_garbage, "garbage", NULL) \
+	X(gc_callbacks, "callbacks", NULL) \
 	X(int_blocks, "block_list", "_intblock") \
 	X(float_blocks, "block_list", "_floatblock") \
 	X(free_keys, "keys_free_list", NULL) \

@@ -225,6 +225,7 @@ static void gc_state_read_flags(const struct py_layout *layout, struct mem_windo
 		state->enabled_at = gc_at + layout->f.gc_enabled.offset;
 	state->debug = runtime_int(window, gc_at, layout->f.gc_debug);
 	state->garbage_at = runtime_field(window, gc_at, layout->f.gc_garbage);
+	state->callbacks_at = runtime_field(window, gc_at, layout->f.gc_callbacks);
 }
 
 struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window *window,
@@ -253,8 +254,23 @@ struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window
 		ret->debug = runtime_int_variable(window, layout->var.gc_debug);
 		if (layout->var.gc_garbage)
 			ret->garbage_at = mem_window_word(window, layout->var.gc_garbage, 0);
+		// Python 2 has none, and may have something else of that name.
+		if (layout->var.gc_callbacks && !layout->is_python2)
+			ret->callbacks_at = mem_window_word(window, layout->var.gc_callbacks, 0);
 	}
 	return error ? error : mem_window_take_error(window);
+}
+
+static int64_t runtime_list_length(const struct py_layout *layout, struct mem_window *window,
+				   addr_t list_at)
+{
+	return list_at ? runtime_int(window, list_at, layout->f.var_size) : 0;
+}
+
+bool py_gc_state_calls_back(const struct py_layout *layout, struct mem_window *window,
+			    const struct py_gc_state *state)
+{
+	return runtime_list_length(layout, window, state->callbacks_at) > 0;
 }
 
 addr_t py_runtime_gil(const struct py_layout *layout, struct mem_window *window, addr_t interp_at)
@@ -314,12 +330,6 @@ static struct error *runtime_read_threads(const struct py_layout *layout, struct
 		}
 	}
 	return NULL;
-}
-
-static int64_t runtime_list_length(const struct py_layout *layout, struct mem_window *window,
-				   addr_t list_at)
-{
-	return list_at ? runtime_int(window, list_at, layout->f.var_size) : 0;
 }
 
 static int64_t runtime_frozen_count(const struct py_layout *layout, struct mem_window *window,

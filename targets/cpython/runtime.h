@@ -64,6 +64,8 @@ struct py_gc_state {
 	int64_t debug;
 	/** The list object gc.garbage; 0 when there is none yet. */
 	addr_t garbage_at;
+	/** The list object gc.callbacks (3.3); 0 when there is none. */
+	addr_t callbacks_at;
 };
 void py_gc_state_deinit(struct py_gc_state *state);
 #define _cleanup_py_gc_state_ CLEANUP(py_gc_state_deinit)
@@ -72,6 +74,10 @@ void py_gc_state_deinit(struct py_gc_state *state);
 MUST_USE struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window *window,
 					const struct py_interpreters *interpreters,
 					struct py_gc_state *ret);
+
+/** Whether a collection calls functions of the program when it begins and ends (gc.callbacks). */
+bool py_gc_state_calls_back(const struct py_layout *layout, struct mem_window *window,
+			    const struct py_gc_state *state);
 
 /** Where the struct of the GIL of the interpreter at @a interp_at is; 0 where it has none. */
 addr_t py_runtime_gil(const struct py_layout *layout, struct mem_window *window, addr_t interp_at);

@@ -3,8 +3,11 @@
 import os
 import random
 import signal
+import subprocess
 import time
 from subprocess import DEVNULL
+
+import pytest
 
 from support.reports import listed, mismatches
 
@@ -64,6 +67,49 @@ def test_a_process_that_forbids_it_is_copied_and_the_report_says_why(debian_pyth
     text = leakinspect.run("types", "--snapshot", "clone", target.pid).stdout
     assert "not cloned: " in text
     assert_as_before(target)
+
+
+def test_a_filter_of_one_thread_alone_is_respected(debian_python, start, leakinspect):
+    # The main thread waits with a time limit, which makes others the first choice.
+    target = start("filtered.py", debian_python, ["thread"])
+    for _ in range(3):
+        leakinspect("types", target.pid, "--snapshot", "clone")
+        assert_as_before(target)
+    assert target.is_alive()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a namespace of processes is root's to make")
+def test_a_process_in_a_namespace_of_its_own_keeps_no_zombie(debian_python, leakinspect):
+    run = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *debian_python.command, "-c",
+                            "import time; print('ready', flush=True); time.sleep(60)"],
+                           stdout=subprocess.PIPE)
+    try:
+        assert run.stdout.readline() == b"ready\n"
+        inner, = map(int, children(run.pid))
+        for _ in range(3):
+            report = leakinspect("types", inner, "--snapshot", "clone")
+            assert report["target"]["snapshot"] == "clone"
+            assert report["target"]["left_behind"] is None
+            assert children(inner) == []
+    finally:
+        run.kill()
+        run.wait()
+
+
+def test_a_process_that_becomes_another_while_its_clone_lives_keeps_no_zombie(debian_python, start,
+                                                                             leakinspect):
+    for delay in (0.0, 0.01, 0.02, 0.03, 0.05):
+        target = start("becoming.py", debian_python)
+        run = leakinspect.start("types", "--snapshot", "clone", target.pid, stdout=DEVNULL,
+                                stderr=DEVNULL)
+        time.sleep(delay)
+        target.ask("become")
+        run.wait(30)
+        end = time.monotonic() + 5
+        while children(target.pid) and time.monotonic() < end:
+            time.sleep(0.005)
+        assert_as_before(target)
+        assert target.ask("handled") == "yes"
 
 
 def test_whenever_leakinspect_is_killed_the_process_goes_on(debian_python, start, leakinspect):

@@ -104,3 +104,12 @@ def test_the_types_of_what_is_unreachable_are_told(interpreter, scenarios):
         if told != saved:
             wrong[name] = {"told": told, "saved": saved}
     assert wrong == {}
+
+
+def test_what_a_collection_calls_is_part_of_the_prediction(interpreter, start, leakinspect):
+    if interpreter.version < (3, 3):
+        pytest.skip("no gc.callbacks")
+    target = start("gc_callbacks.py", interpreter)
+    report = leakinspect("garbage", target.pid)
+    assert report["tried"]
+    assert report["unreachable"] == int(target.ask("collect")) >= 50

@@ -84,6 +84,7 @@ static void running_begin(struct running *running)
 	succeeds(mem_clone_create(running->cloner, running->pause, 0, &running->clone, &reason));
 	assert_non_null(running->clone);
 	pause_let_go(running->pause);
+	succeeds(mem_clone_open(running->clone));
 	succeeds(clone_run_create(running->clone, &limits, &running->run, &unsealed));
 	if (!running->run)
 		fail_msg("not sealed: %s", unsealed);

@@ -201,7 +201,7 @@ struct forking {
 	size_t count;
 };
 
-static void note_nothing(void *context, pid_t child)
+static void note_nothing(void *context, const struct inject_child *child)
 {
 }
 
@@ -209,10 +209,11 @@ static void note_nothing(void *context, pid_t child)
 static struct error *fork_in(const struct forking *forking, pid_t tid, bool *ret_done)
 {
 	struct injection *injection;
-	pid_t made = 0;
+	struct inject_child made;
+	const char *why;
 	int failed = 0;
-	struct error *error =
-		injection_begin(forking->pid, tid, &forking->maps, &forking->code, &injection);
+	struct error *error = injection_begin(forking->pid, tid, &forking->maps, &forking->code,
+					      &injection, &why);
 
 	*ret_done = false;
 	if (error || !injection)
@@ -220,17 +221,18 @@ static struct error *fork_in(const struct forking *forking, pid_t tid, bool *ret
 	error = injection_clone(injection, note_nothing, NULL, &made, &failed);
 	if (!error)
 		error = injection_end(injection);
-	if (error || !made)
+	if (error || !made.pid)
 		return error;
-	error = inject_hold_child(forking->pid, made);
+	error = inject_hold_child(forking->pid, made.pid);
 	if (error)
 		return error;
-	kill(made, SIGKILL);
-	while (waitpid(made, NULL, __WALL) < 0 && errno == EINTR)
+	kill(made.pid, SIGKILL);
+	while (waitpid(made.pid, NULL, __WALL) < 0 && errno == EINTR)
 		continue;
-	error = injection_begin(forking->pid, tid, &forking->maps, &forking->code, &injection);
+	error = injection_begin(forking->pid, tid, &forking->maps, &forking->code, &injection,
+				&why);
 	if (!error)
-		error = injection_collect(injection, made, ret_done);
+		error = injection_collect(injection, made.own, ret_done);
 	return error ? error : injection_end(injection);
 }
 

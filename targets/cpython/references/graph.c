@@ -148,6 +148,7 @@ struct error *py_graph_complete(struct py_pass *pass, struct mem_window *window,
 		.enabled = gc->enabled != 0,
 		.saves_all = gc->debug > 0 && gc->debug & DEBUG_SAVEALL,
 		.garbage_at = gc->garbage_at,
+		.calls_back = py_gc_state_calls_back(pass->layout, window, gc),
 		.collector_count =
 			pass->layout->f.interp_gc.present ? (uint32_t)interpreters->count : 1,
 	};
