@@ -173,6 +173,14 @@ static struct error *code_try(struct session *session, struct session_code *code
 	return interrupt_check();
 }
 
+struct error *session_prepare_standing(struct session *session)
+{
+	const struct target_moment nothing = {.source = session->process.source};
+	struct target_standing standing;
+
+	return session->target->ops->standing(session->target, &nothing, &standing);
+}
+
 static struct error *code_open(struct session *session, struct session_code *code,
 			       struct inspected_clone *clone)
 {
@@ -181,6 +189,8 @@ static struct error *code_open(struct session *session, struct session_code *cod
 
 	if (reason)
 		return code_refused("not cloned", reason);
+	if (!error)
+		error = session_prepare_standing(session);
 	while (!error && !code->runner && clone->lost_count < LOST_MAX) {
 		error = code_try(session, code, clone);
 		if (!code->runner)

@@ -39,6 +39,8 @@ struct session_code {
  *  @a answer, which the caller deinits, says how. */
 MUST_USE struct error *session_code_prepare(struct session *session, struct session_code *code,
 					    struct target_answer *answer);
+/** While the process runs, before it is stopped to see how it stands. */
+MUST_USE struct error *session_prepare_standing(struct session *session);
 void session_code_deinit(struct session *session, struct session_code *code);
 
 /** What the processors of stopped threads held. Zero-initialised is empty and valid. */

@@ -85,8 +85,9 @@ struct error *session_verifier_prepare(struct session *session, struct session_v
 	_cleanup_free_ char *reason = NULL;
 
 	// Each cloner looks after one clone.
-	if (verifier->cloner)
-		return NULL;
+	struct error *error = session_prepare_standing(session);
+	if (error || verifier->cloner)
+		return error;
 	return mem_cloner_create(session->pid, session->process.source, &session->maps,
 				 &verifier->cloner, &reason);
 }

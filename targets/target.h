@@ -267,7 +267,8 @@ struct target_ops {
 	 */
 	bool (*is_calm)(struct target *target);
 	struct error *(*facts)(struct target *target, struct target_facts *ret);
-	/** Of the process that stands still. */
+	/** Of the process that stands still. Before, once, with a moment without stacks: then what takes
+	 *  longer is made ready, and *@a ret means nothing. */
 	struct error *(*standing)(struct target *target, const struct target_moment *moment,
 				  struct target_standing *ret);
 	/** Makes the runtime ready to run code in @a run, a clone of such a moment. *@a ret is NULL when

@@ -344,6 +344,7 @@ struct py_field {
 	X(gil_switch_mutex, "switch_mutex", NULL) \
 	X(gil_switch_cond, "switch_cond", NULL) \
 	X(current_tstate, "_PyThreadState_Current", NULL) \
+	X(interpreter_lock, "interpreter_lock", NULL) \
 	X(finalizing, "_Py_Finalizing", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \
 	X(interned, "interned", NULL) \

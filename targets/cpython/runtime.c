@@ -300,9 +300,9 @@ addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *
 					  : 0;
 }
 
-static struct error *runtime_read_threads(const struct py_layout *layout, struct mem_window *window,
-					  const struct py_interpreters *interpreters,
-					  struct target_facts *facts)
+struct error *py_runtime_threads(const struct py_layout *layout, struct mem_window *window,
+				 const struct py_interpreters *interpreters,
+				 struct target_facts *facts)
 {
 	size_t capacity = 0;
 
@@ -388,7 +388,7 @@ struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window
 	if (!error)
 		error = py_gc_state_read(layout, window, &interpreters, &gc);
 	if (!error)
-		error = runtime_read_threads(layout, window, &interpreters, ret);
+		error = py_runtime_threads(layout, window, &interpreters, ret);
 	if (error) {
 		target_facts_deinit(ret);
 		return error;

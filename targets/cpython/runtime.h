@@ -94,6 +94,11 @@ int64_t py_runtime_ref_total(const struct py_layout *layout, struct mem_window *
  *  holds each of them twice, as key and value, and takes that back from its count. */
 int64_t py_runtime_hidden_refs(const struct py_layout *layout, struct mem_window *window);
 
+/** Adds the threads of all interpreters to @a facts. */
+MUST_USE struct error *py_runtime_threads(const struct py_layout *layout, struct mem_window *window,
+					  const struct py_interpreters *interpreters,
+					  struct target_facts *facts);
+
 /** Fills all of @a ret; the caller frees it with target_facts_deinit(). After a failure it is empty. */
 MUST_USE struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window *window,
 					struct target_facts *ret);

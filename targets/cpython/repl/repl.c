@@ -165,6 +165,24 @@ static struct error *repl_free_gil(const struct py_layout *layout, struct mem_wi
 	return error;
 }
 
+/*
+ * Python 2's GIL is a semaphore, given back after the current thread was set to none and taken before it
+ * is set to one (PyEval_SaveThread(), PyEval_RestoreThread()): between the two nobody would give it back.
+ * A sem_t of glibc's is its value and, above, how many wait (sysdeps/nptl/internaltypes.h).
+ */
+static struct error *repl_free_lock(const struct py_layout *layout, struct mem_window *window,
+				    struct target_runner *repl)
+{
+	static const uint64_t one = 1;
+
+	if (!layout->var.interpreter_lock || !layout->var.current_tstate)
+		return NULL;
+	addr_t lock_at = mem_window_word(window, layout->var.interpreter_lock, 0);
+	if (!lock_at || mem_window_word(window, layout->var.current_tstate, 1))
+		return NULL;
+	return clone_run_write(repl->run, lock_at, &one, sizeof(one));
+}
+
 static struct error *repl_free_interpreter(const struct py_layout *layout,
 					   struct mem_window *window, struct target_runner *repl,
 					   addr_t interp_at)
@@ -196,6 +214,8 @@ static struct error *repl_nobody_waits(const struct py_layout *layout, struct ta
 
 	if (!error)
 		error = py_interpreters_read(layout, window, &interpreters);
+	if (!error)
+		error = repl_free_lock(layout, window, repl);
 	if (!error)
 		error = repl_zero(repl, layout->var.gil_drop, sizeof(int32_t));
 	if (!error)

@@ -103,15 +103,18 @@ struct error *py_standing(const struct py_layout *layout, struct module *python,
 	_cleanup_py_interpreters_ struct py_interpreters interpreters = {0};
 	_cleanup_py_gc_state_ struct py_gc_state gc = {0};
 	struct target_facts facts = {0};
-	struct error *error = mem_window_create(moment->source, &window);
 
 	*ret = (struct target_standing){0};
+	// Symbols are read from files when first asked for.
+	if (!moment->stack_count)
+		return standing_of_counter(python, layout->gil_ensure_at, ret);
+	struct error *error = mem_window_create(moment->source, &window);
 	if (!error)
 		error = py_interpreters_read(layout, window, &interpreters);
 	if (!error)
 		error = py_gc_state_read(layout, window, &interpreters, &gc);
 	if (!error)
-		error = py_runtime_facts(layout, window, &facts);
+		error = py_runtime_threads(layout, window, &interpreters, &facts);
 	if (!error)
 		error = standing_judge(&facts, python, moment, ret);
 	if (!error && gc.collecting)
