@@ -96,9 +96,13 @@ struct error *history_leave(void)
 
 	if (!history_outer.state)
 		return error;
+	// readline's malloc() is ours; it clears the list and keeps its memory, which it then forgets.
 	clear_history();
+	HISTORY_STATE *inner = history_get_history_state();
+	if (inner)
+		free(inner->entries);
+	free(inner);
 	history_set_history_state(history_outer.state);
-	// readline's malloc() is ours.
 	free(history_outer.state);
 	history_outer.state = NULL;
 	history_new_lines = history_outer.new_lines;
