@@ -43,7 +43,7 @@ ifdef WERROR
 CFLAGS   += -Werror
 endif
 
-SOURCES  := $(sort $(wildcard inspector/*.c inspector/*/*.c targets/*.c targets/*/*.c targets/*/*/*.c))
+SOURCES  := $(sort $(wildcard inspector/*.c inspector/*/*.c inspector/*/*/*.c targets/*.c targets/*/*.c targets/*/*/*.c))
 OBJECTS  := $(SOURCES:%.c=$(BUILD)/%.o)
 LIBRARY  := $(filter-out $(BUILD)/inspector/main.o,$(OBJECTS))
 ARCHIVE  := $(BUILD)/libleakinspect.a

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "debug/module.h"
-#include "mem/clone.h"
+#include "mem/clone/clone.h"
 #include "mem/live.h"
 #include "mem/pause.h"
 #include "mem/process.h"

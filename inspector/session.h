@@ -51,7 +51,7 @@ MUST_USE struct error *session_facts(struct session *session, struct session_loo
 				     struct target_facts *ret);
 
 /**
- * Runs @a code in a clone of the process, in which it reaches nothing (mem/clone_run.h). The clone is
+ * Runs @a code in a clone of the process, in which it reaches nothing (mem/clone/clone_run.h). The clone is
  * made when there is none, at a moment at which the runtime stands firm if one comes soon, and lives until
  * session_end_code() or until it is lost; @a clone tells about it. The caller deinits *@a ret.
  */

@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "mem/clone.h"
-#include "mem/clone_run.h"
+#include "mem/clone/clone.h"
+#include "mem/clone/clone_run.h"
 #include "mem/memory_left.h"
 #include "mem/pause.h"
 #include "session_look.h"

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "debug/module.h"
 #include "heap/builder.h"
-#include "mem/mirror.h"
+#include "mem/mirror/mirror.h"
 #include "mem/pause.h"
 #include "session_look.h"
 

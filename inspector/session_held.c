@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "mem/clone.h"
+#include "mem/clone/clone.h"
 #include "mem/pause.h"
 #include "session_look.h"
 

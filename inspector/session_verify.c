@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
-#include "mem/clone.h"
+#include "mem/clone/clone.h"
 #include "session_look.h"
 
 static const uint64_t COLLECT_TIMEOUT_NS = 120000000000U;

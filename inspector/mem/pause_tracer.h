@@ -3,7 +3,7 @@
 #define MEM_PAUSE_TRACER_H
 
 /*
- * Work on the thread of a pause that may call ptrace: for mem/clone.c, whose clone belongs to that thread
+ * Work on the thread of a pause that may call ptrace: for mem/clone/clone.c, whose clone belongs to that thread
  * until pause_end().
  */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A clone is the process as of one instant, and the process does not notice: not while it is made, nor
 // when whoever makes it is killed at any system call on the way.
-#include "mem/clone.h"
+#include "mem/clone/clone.h"
 
 #include <errno.h>
 #include <linux/audit.h>
@@ -24,7 +24,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "mem/inject.h"
+#include "mem/clone/inject.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // A clone that runs: what its functions return comes back, and nothing that they do gets out.
-#include "mem/clone_run.h"
+#include "mem/clone/clone_run.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +20,13 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "mem/clone.h"
-#include "mem/clone_filter.h"
-#include "mem/inject.h"
+#include "mem/clone/clone.h"
+#include "mem/clone/clone_filter.h"
+#include "mem/clone/inject.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause.h"
-#include "mem/seccomp_filter.h"
+#include "mem/clone/seccomp_filter.h"
 #include "support/child.h"
 
 enum { SHARED_BYTES = 1 << 16, PATIENCE_NS = 2000000000 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a copy of a process's memory answers. How it comes to be, and what may go wrong then, is in
 // test_mirror_fill.c.
-#include "mem/mirror.h"
+#include "mem/mirror/mirror.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

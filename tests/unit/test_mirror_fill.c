@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // How a copy of a process's memory comes to be: what changes between the preparation and the copy, or
 // from one copy to the next, and what fails on the way.
-#include "mem/mirror.h"
+#include "mem/mirror/mirror.h"
 
 #include <setjmp.h>
 #include <signal.h>

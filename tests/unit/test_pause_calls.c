@@ -22,7 +22,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "mem/inject.h"
+#include "mem/clone/inject.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause_tracer.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What a seccomp filter says of a system call, without making it.
-#include "mem/seccomp_filter.h"
+#include "mem/clone/seccomp_filter.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

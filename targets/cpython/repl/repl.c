@@ -7,7 +7,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "mem/clone_run.h"
+#include "mem/clone/clone_run.h"
 #include "mem/window.h"
 #include "targets/cpython/repl/repl_source.h"
 #include "targets/cpython/runtime.h"

@@ -3,7 +3,7 @@
 #define TARGETS_CPYTHON_REPL_REPL_H
 
 /*
- * Runs Python code in a sealed clone (mem/clone_run.h), in __main__ of the application. The interpreter
+ * Runs Python code in a sealed clone (mem/clone/clone_run.h), in __main__ of the application. The interpreter
  * is entered as any thread of C may enter it, by PyGILState_Ensure(); then a small program of ours
  * (repl_source.h) takes what is asked from the room that both sides see, and leaves the answer there.
  * Between two calls the interpreter waits within that program, as deep in the stack of the application

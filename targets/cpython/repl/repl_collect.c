@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "mem/clone_run.h"
+#include "mem/clone/clone_run.h"
 #include "mem/window.h"
 #include "targets/cpython/repl/repl.h"
 #include "targets/cpython/runtime.h"

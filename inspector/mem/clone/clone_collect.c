@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "mem/clone/clone_collect.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "mem/clone/inject.h"
+#include "mem/live.h"
+#include "mem/maps.h"
+#include "mem/process.h"
+#include "mem/source.h"
+
+static const uint64_t stop_patience_ns = 1000000000U;
+static const uint64_t spin_ns = 500000U;
+static const uint64_t nap_ns = 100000U;
+static const uint64_t try_every_ns = 2000000U;
+
+// Seizes and stops one thread; false when it ends, does not stop or is about to take a signal.
+static bool thread_stop(pid_t tid)
+{
+	uint64_t start = clock_now_ns();
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0)
+		return false;
+	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
+		return false;
+	for (;;) {
+		pid_t got = waitpid(tid, &status, __WALL | WNOHANG);
+		if (got == tid && WIFSTOPPED(status) && status >> 16 == PTRACE_EVENT_STOP)
+			return true;
+		if (got == tid && WIFSTOPPED(status)) {
+			// A signal came first: it is taken, and another thread may do.
+			ptrace(PTRACE_DETACH, tid, NULL, (void *)(uintptr_t)WSTOPSIG(status));
+			return false;
+		}
+		if (got == tid || (got < 0 && errno != EINTR))
+			return false;
+		uint64_t waited = clock_now_ns() - start;
+		if (waited > stop_patience_ns)
+			return false;
+		if (waited < spin_ns)
+			sched_yield();
+		else
+			clock_sleep_ns(nap_ns);
+	}
+}
+
+static struct error *thread_collect(pid_t pid, pid_t tid, const struct maps *maps,
+				    const struct inject_code *code, pid_t own, bool *ret_asked)
+{
+	struct injection *injection = NULL;
+	const char *why;
+	bool collected;
+	struct error *error = injection_begin(pid, tid, maps, code, &injection, &why);
+
+	*ret_asked = injection;
+	if (!injection)
+		return error;
+	error = injection_collect(injection, own, &collected);
+	struct error *failure = injection_end(injection);
+	if (error)
+		error_destroy(failure);
+	return error ? error : failure;
+}
+
+// The code that is to be used, in what the process is now.
+static struct error *process_code(pid_t pid, const struct inject_code *code, struct maps *maps,
+				  struct inject_code *ret)
+{
+	struct mem_source *live;
+	bool found = true;
+	struct error *error = mem_live_create(pid, &live);
+
+	if (error)
+		return error;
+	*ret = *code;
+	error = mem_source_maps(live, maps);
+	if (!error && !inject_code_is_there(pid, code))
+		error = inject_find_code(live, maps, ret, &found);
+	mem_source_destroy(live);
+	if (!error && !found)
+		error = error_create(ERROR_FAILED, "process %d has no code to be used", pid);
+	return error;
+}
+
+static struct error *process_collect(pid_t pid, const struct inject_code *before, pid_t own)
+{
+	_cleanup_maps_ struct maps maps = {0};
+	_cleanup_free_ pid_t *tids = NULL;
+	struct inject_code code;
+	size_t count = 0;
+	bool asked = false;
+	struct error *error = process_threads(pid, &tids, &count);
+
+	if (!error)
+		error = process_code(pid, before, &maps, &code);
+	for (size_t i = 0; !error && !asked && i < count; i++) {
+		if (!thread_stop(tids[i]))
+			continue;
+		error = thread_collect(pid, tids[i], &maps, &code, own, &asked);
+		ptrace(PTRACE_DETACH, tids[i], NULL, NULL);
+	}
+	return error;
+}
+
+struct error *clone_collect(pid_t pid, const struct inject_code *code,
+			    const struct inject_child *child, uint64_t patience_ns)
+{
+	uint64_t start = clock_now_ns();
+
+	for (;;) {
+		struct error *error = process_collect(pid, code, child->own);
+		if (error && error->code == ERROR_GONE) {
+			error_destroy(error);
+			return NULL;
+		}
+		// Nobody has it any more, not even as a zombie.
+		if (kill(child->pid, 0) < 0 && errno == ESRCH) {
+			error_destroy(error);
+			return NULL;
+		}
+		if (clock_now_ns() - start > patience_ns)
+			return error ? error
+				     : error_create(ERROR_FAILED,
+						    "process %d could not be made to collect its "
+						    "clone %d",
+						    pid, child->pid);
+		error_destroy(error);
+		clock_sleep_ns(try_every_ns);
+	}
+}
