@@ -10,31 +10,9 @@ import time
 import pexpect
 import pytest
 
+from support.as_before import assert_as_before, children
+
 COLLECT = "__import__('gc').collect()"
-
-
-def children(pid):
-    found = []
-    for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as file:
-            found += file.read().split()
-    return found
-
-
-def is_as_before(target):
-    return (target.status("TracerPid") == "0" and int(target.status("SigBlk"), 16) == 0
-            and children(target.pid) == [])
-
-
-def assert_as_before(target):
-    """Soon: when leakinspect was killed, its keeper comes once more."""
-    assert target.is_alive()
-    end = time.monotonic() + 5
-    while not is_as_before(target) and time.monotonic() < end:
-        time.sleep(0.005)
-    assert target.status("TracerPid") == "0"
-    assert int(target.status("SigBlk"), 16) == 0
-    assert children(target.pid) == []
 
 
 def evaluate(leakinspect, target, expression, *options):

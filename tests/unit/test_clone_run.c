@@ -23,10 +23,10 @@
 #include "mem/clone/clone.h"
 #include "mem/clone/clone_filter.h"
 #include "mem/clone/inject.h"
+#include "mem/clone/seccomp_filter.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause.h"
-#include "mem/clone/seccomp_filter.h"
 #include "support/child.h"
 
 enum { SHARED_BYTES = 1 << 16, PATIENCE_NS = 2000000000 };

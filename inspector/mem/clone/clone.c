@@ -76,10 +76,7 @@ static struct error *cloner_read_status(struct mem_cloner *cloner, char **ret_re
 
 	if (error)
 		return error;
-	const char *seccomp = status_words(&status, "\nSeccomp:\t");
 	const char *features = status_words(&status, "\nx86_Thread_features:\t");
-	if (seccomp && atoi(seccomp) == 1)
-		return say(ret_reason, "it is in seccomp's strict mode");
 	if (features && strncmp(features, "shstk", strlen("shstk")) == 0)
 		return say(ret_reason,
 			   "it has a shadow stack, which allows no other way back from a "

@@ -20,9 +20,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "mem/clone/inject_frames.h"
+#include "mem/clone/seccomp_filter.h"
 #include "mem/maps.h"
 #include "mem/process.h"
-#include "mem/clone/seccomp_filter.h"
 
 #ifndef __WALL
 #define __WALL 0x40000000
@@ -199,15 +199,14 @@ static struct error *injection_write_frames(struct injection *injection, bool *r
 				ret_done);
 }
 
-// Whether the thread has seccomp filters at all: the kernel tells only some which.
-static struct error *thread_has_filter(pid_t tid, bool *ret)
+// The mode of seccomp that the thread is in (linux/seccomp.h): the kernel tells only some which filters.
+static struct error *thread_seccomp_mode(pid_t tid, int *ret)
 {
-	enum { MODE_OF_FILTERS = 2 };
 	_cleanup_text_ struct text status = {0};
 	struct error *error = process_file(tid, "status", &status);
 	const char *line = error ? NULL : strstr(text_chars(&status), "\nSeccomp:\t");
 
-	*ret = line && atoi(line + strlen("\nSeccomp:\t")) == MODE_OF_FILTERS;
+	*ret = line ? atoi(line + strlen("\nSeccomp:\t")) : SECCOMP_MODE_DISABLED;
 	return error;
 }
 
@@ -223,10 +222,13 @@ static struct error *injection_ask_filters(const struct injection *injection, co
 		{.number = SYS_rt_sigreturn},
 		{.number = SYS_exit_group},
 	};
-	bool has_filter;
-	struct error *error = thread_has_filter(injection->tid, &has_filter);
+	int mode;
+	struct error *error = thread_seccomp_mode(injection->tid, &mode);
 
-	for (size_t i = 0; !error && has_filter && !*ret_why && i < ARRAY_COUNT(calls); i++) {
+	if (!error && mode == SECCOMP_MODE_STRICT)
+		*ret_why = "it is in seccomp's strict mode";
+	for (size_t i = 0;
+	     !error && mode == SECCOMP_MODE_FILTER && !*ret_why && i < ARRAY_COUNT(calls); i++) {
 		enum seccomp_answer answer;
 		error = seccomp_filters_ask(injection->tid, calls[i].number, calls[i].args,
 					    injection->code.syscall_at, &answer);
