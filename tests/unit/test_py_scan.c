@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "heap/counter.h"
 #include "support/py_objects.h"
+#include "targets/cpython/objects/string.h"
 
 enum { BLOCK_MAX = 3000 };
 static const addr_t BLOCK_AT = 0x7fff00000000;
@@ -135,6 +136,61 @@ static void an_object_at_the_wrong_place_is_none(void **state)
 		assert_int_equal(scan(&given, 80), 0);
 		put_object(&given, 8, 1, type[IMAGE_FLOAT]);
 		assert_int_equal(scan(&given, 80), 0);
+	}
+}
+
+// A class as a class statement leaves it, of @a base.
+static addr_t given_statement(struct given *given, const char *name, addr_t base)
+{
+	const struct py_layout *layout = &given->image->layout;
+	addr_t class = py_image_class(given->image, "shop", name, 16, PY_TYPE_GC);
+	addr_t name_at = py_image_get(given->image, class, layout->f.heaptype_name);
+	struct py_string_span span;
+
+	mem_window_clear(given->image->window);
+	assert_true(py_string_locate(layout, given->image->window, name_at, &span));
+	py_image_set(given->image, class, layout->f.type_name, span.at);
+	py_image_set(given->image, class, layout->f.type_base, base);
+	return class;
+}
+
+static size_t scan_untracked(struct given *given, addr_t type)
+{
+	put_object(given, py_image_presize(given->image, type), 1, type);
+	return scan(given, 64);
+}
+
+static void an_untracked_instance_of_class_statements_alone_is_stale_memory(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_given_ struct given given = given_scan(era);
+		addr_t parent = given_statement(&given, "Parent", given.image->type[IMAGE_OBJECT]);
+		addr_t child = given_statement(&given, "Child", parent);
+
+		assert_int_equal(scan_untracked(&given, parent), 0);
+		assert_int_equal(scan_untracked(&given, child), 0);
+	}
+}
+
+static void an_untracked_instance_that_code_in_c_may_have_made_is_one(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_given_ struct given given = given_scan(era);
+		struct py_image *image = given.image;
+		addr_t object = image->type[IMAGE_OBJECT];
+		addr_t of_spec = py_image_class(image, "shop", "Spec", 16, PY_TYPE_GC);
+		addr_t of_base = given_statement(&given, "OfBase", of_spec);
+		addr_t meta =
+			py_image_static_type(image, "shop.Meta", 400, 0, PY_TYPE_GC | PY_TYPE_TYPE);
+		addr_t of_meta = given_statement(&given, "OfMeta", object);
+
+		py_image_set(image, of_spec, image->layout.f.type_base, object);
+		py_image_set(image, of_meta, image->layout.f.object_type, meta);
+		assert_int_equal(scan_untracked(&given, of_spec), 1);
+		assert_int_equal(scan_untracked(&given, of_base), 1);
+		assert_int_equal(scan_untracked(&given, of_meta), 1);
 	}
 }
 
@@ -397,6 +453,8 @@ int main(void)
 		cmocka_unit_test(an_object_is_found_behind_what_stands_before_it),
 		cmocka_unit_test(an_object_with_a_managed_dict_need_not_be_the_collectors),
 		cmocka_unit_test(an_object_at_the_wrong_place_is_none),
+		cmocka_unit_test(an_untracked_instance_of_class_statements_alone_is_stale_memory),
+		cmocka_unit_test(an_untracked_instance_that_code_in_c_may_have_made_is_one),
 		cmocka_unit_test(nobody_refers_to_what_is_no_object),
 		cmocka_unit_test(what_has_no_type_is_no_object),
 		cmocka_unit_test(a_block_too_small_for_its_object_holds_none),

@@ -228,6 +228,48 @@ static char *types_name(const struct py_types *types, struct mem_window *window,
 	return strdup(name);
 }
 
+// A class statement leaves the C name within the str that __name__ is (type_new() of Objects/typeobject.c),
+// if that is ASCII; a type made from a spec has a name in C's memory.
+static bool types_is_statement(const struct py_types *types, struct mem_window *window, addr_t at)
+{
+	const struct py_layout *layout = types->layout;
+	uint64_t flags = mem_window_word(window, at + layout->f.type_flags.offset, 0);
+	addr_t c_name_at = mem_window_word(window, at + layout->f.type_name.offset, 0);
+	addr_t name_at = mem_window_word(window, at + layout->f.heaptype_name.offset, 0);
+	struct py_string_span name;
+
+	return flags & PY_TYPE_HEAP && py_string_locate(layout, window, name_at, &name) &&
+	       name.width == 1 && name.at == c_name_at;
+}
+
+/*
+ * The instances of such a class come from PyType_GenericAlloc(), which tracks, and go through
+ * subtype_dealloc(), which unlinks them when their count is 0. A metatype in C may have put other functions
+ * into the class, and a base in C may unlink what it made.
+ */
+static bool types_is_always_tracked(const struct py_types *types, struct mem_window *window,
+				    addr_t at)
+{
+	const struct py_layout *layout = types->layout;
+	addr_t meta_at = mem_window_word(window, at + layout->f.object_type.offset, 0);
+	addr_t base_at = at;
+
+	for (int depth = 0; depth < CHAIN_MAX && meta_at != layout->var.type_type; depth++) {
+		if (!types_is_statement(types, window, meta_at))
+			return false;
+		meta_at = mem_window_word(window, meta_at + layout->f.type_base.offset, 0);
+	}
+	for (int depth = 0; depth < CHAIN_MAX; depth++) {
+		addr_t next_at = mem_window_word(window, base_at + layout->f.type_base.offset, 0);
+		if (!next_at)
+			return base_at != at && meta_at == layout->var.type_type;
+		if (!types_is_statement(types, window, base_at))
+			return false;
+		base_at = next_at;
+	}
+	return false;
+}
+
 static struct py_type *types_add(struct py_types *types, addr_t at)
 {
 	struct py_type *type = calloc(1, sizeof(*type));
@@ -337,6 +379,7 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 	seen.id = type->id;
 	*type = seen;
 	type->is_gc = flags & PY_TYPE_GC;
+	type->is_always_tracked = type->is_gc && types_is_always_tracked(types, window, at);
 	type->lock_offset = types_lock_offset(types, window, c_name_at, basicsize);
 	type->presize = (type->is_gc ? layout->size.gc_head : 0) +
 			(flags & layout->preheader_flags ? 2 * sizeof(addr_t) : 0);

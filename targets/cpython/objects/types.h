@@ -46,6 +46,9 @@ struct py_type {
 	 *  size. Not tp_basicsize: a compact string and a naive datetime are shorter. */
 	uint32_t header_bytes;
 	bool is_gc;
+	/** Nothing but class statements made it, down to `object`: its instances are tracked from their
+	 *  first to their last moment, so what looks like one and is not tracked is stale memory. */
+	bool is_always_tracked;
 	/** The size does not depend on the object. */
 	bool is_fixed;
 	/** Where an object has the address of its lock of the C library, which owns no objects; 0: none. */

@@ -262,7 +262,8 @@ static inline bool scan_try(struct py_scan *scan, const unsigned char *data, add
 	// An array of pointers in memory that an object of just its size had before fits, too, and no
 	// list of the collector's vouches for that one.
 	if (state == HEAD_NONE ||
-	    (state == HEAD_UNTRACKED && doubtful && scan_is_data_address(scan, refcount)))
+	    (state == HEAD_UNTRACKED &&
+	     (type->is_always_tracked || (doubtful && scan_is_data_address(scan, refcount)))))
 		return false;
 	if (scan->mode != PY_SCAN_MARK)
 		scan_emit(scan, type, object, at + presize, refcount,
