@@ -13,7 +13,7 @@
 #include "heap/counter.h"
 #include "targets/target.h"
 #include "ui/inspected.h"
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 struct session;
 

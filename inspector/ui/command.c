@@ -12,7 +12,7 @@
 #include "ui/nearest.h"
 #include "ui/output.h"
 #include "ui/progress.h"
-#include "ui/safe_text.h"
+#include "ui/report/safe_text.h"
 
 const struct command *const commands[] = {
 	&command_attach, &command_types, &command_info,      &command_cycles,  &command_garbage,

@@ -19,7 +19,7 @@
 #include "base/text.h"
 #include "ui/arguments.h"
 #include "ui/inspected.h"
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 struct console;
 

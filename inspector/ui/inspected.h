@@ -17,7 +17,7 @@
 #include "heap/counter.h"
 #include "heap/heap.h"
 #include "targets/target.h"
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 /** What is read: the stopped process itself (or a copy of its memory), or a frozen clone of it, while it
  *  runs on. */

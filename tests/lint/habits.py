@@ -25,9 +25,9 @@ COMPARED = r"\s*(?:==|!=|<=|>=|<(?!<)|>(?!>))"
 VERSION_TEST = re.compile(r"\bPY_(?:VERSION|MAJOR|MINOR|MICRO)\w*|\b(?:\w*version\w*|major|minor)\b"
                           + COMPARED)
 
-TALKERS = ["inspector/main.c", "inspector/options.c", "inspector/ui/console*.c",
-           "inspector/ui/progress*.c", "inspector/ui/cmd_repl.c", "inspector/ui/repl_line.c",
-           "inspector/ui/code_answer.c"]
+TALKERS = ["inspector/main.c", "inspector/options.c", "inspector/ui/console/console*.c",
+           "inspector/ui/progress*.c", "inspector/ui/verbs/cmd_repl.c", "inspector/ui/console/repl_line.c",
+           "inspector/ui/answers/code_answer.c"]
 TALK = re.compile(r"\bstderr\b|\b(?:perror|printf|puts|putchar|vprintf)\s*\(")
 
 LICENCE = "SPDX-License-Identifier: GPL-3.0-or-later"

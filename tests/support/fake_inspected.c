@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "heap/text.h"
-#include "ui/words.h"
+#include "ui/console/words.h"
 
 static struct error *fake_graph(struct inspected *inspected, const struct inspected_graph **ret)
 {

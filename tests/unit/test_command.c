@@ -15,8 +15,8 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "ui/complete.h"
-#include "ui/words.h"
+#include "ui/console/complete.h"
+#include "ui/console/words.h"
 
 /** A process of our imagination; what it cannot do fails. */
 struct fake {

@@ -11,7 +11,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "ui/command.h"
-#include "ui/words.h"
+#include "ui/console/words.h"
 
 // The indices of the verb's own table.
 enum { SORT, FILTER };

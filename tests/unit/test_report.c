@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What reports look like, and that names out of the inspected process can do no harm in them.
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include "base/array.h"
 #include "base/text.h"
-#include "ui/safe_text.h"
+#include "ui/report/safe_text.h"
 
 static const struct report_column columns[] = {
 	{.key = "name", .title = "type", .unit = REPORT_TEXT},

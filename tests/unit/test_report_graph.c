@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What the head of a report tells about the graph that its answer comes from, and to whom.
-#include "ui/report.h"
+#include "ui/report/report.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

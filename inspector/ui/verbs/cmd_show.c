@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/command.h"
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "ui/answers/graph_text.h"
+#include "ui/answers/incoming.h"
+#include "ui/answers/object_choice.h"
+
+/** In words what heap_object_flags says, but for what has a key of its own. */
+static const struct {
+	unsigned flag;
+	const char *name;
+} show_flags[] = {
+	{HEAP_FROZEN, "frozen"},           {HEAP_IMMORTAL, "immortal"},   {HEAP_STATIC, "static"},
+	{HEAP_LEGACY_FINALIZER, "legacy"}, {HEAP_FINALIZED, "finalized"}, {HEAP_PART, "part"},
+};
+
+static size_t show_flag_names(unsigned flags, const char **names)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_COUNT(show_flags); i++)
+		if (flags & show_flags[i].flag)
+			names[count++] = show_flags[i].name;
+	return count;
+}
+
+/** What is not in the object's own row. */
+struct show_numbers {
+	size_t referrer_count;
+	int64_t held_by_c;
+};
+
+static struct error *show_count(const struct heap *heap, uint32_t object, struct show_numbers *ret)
+{
+	_cleanup_incoming_ struct incoming incoming = {0};
+	_cleanup_free_ int64_t *excess = NULL;
+	struct error *error = incoming_find(heap, &object, 1, 0, &incoming);
+
+	if (!error)
+		error = heap_excess(heap, &excess);
+	if (error)
+		return error;
+	ret->referrer_count = incoming.count;
+	ret->held_by_c = excess[object] > 0 ? excess[object] : 0;
+	return NULL;
+}
+
+static struct error *show_report(struct report *report, const struct heap *heap, uint32_t object,
+				 const struct show_numbers *numbers, const struct text *repr)
+{
+	static const struct report_column columns[] = {
+		{.key = "address", .unit = REPORT_ADDRESS},
+		{.key = "type", .unit = REPORT_TEXT},
+		{.key = "size", .unit = REPORT_BYTES},
+		{.key = "refcount", .unit = REPORT_COUNT},
+		{.key = "tracked", .unit = REPORT_BOOL},
+		{.key = "generation", .unit = REPORT_NUMBER},
+		{.key = "finalizer", .unit = REPORT_TEXT},
+		{.key = "flags", .unit = REPORT_TEXTS},
+		{.key = "references", .title = "refers to", .unit = REPORT_COUNT},
+		{.key = "referrers", .title = "referred to by", .unit = REPORT_COUNT},
+		{.key = "held_by_c", .title = "held by C", .unit = REPORT_COUNT},
+		{.key = "repr", .unit = REPORT_TEXT},
+	};
+	const char *finalizer = graph_object_finalizer(heap, object);
+	int generation = graph_object_generation(heap, object);
+	const char *flags[ARRAY_COUNT(show_flags)];
+	size_t flag_count = show_flag_names(heap->flags[object], flags);
+	const struct report_cell cells[] = {
+		{.number = (int64_t)heap->at[object]},
+		{.text = heap_type_name(heap, object)},
+		{.number = (int64_t)heap->size_bytes[object]},
+		{.number = heap->refcount[object], .absent = heap->flags[object] & HEAP_IMMORTAL},
+		{.number = (heap->flags[object] & HEAP_TRACKED) != 0},
+		{.number = generation, .absent = generation < 0},
+		{.text = finalizer, .absent = !finalizer},
+		{.texts = flags, .count = flag_count},
+		{.number = heap_edge_count(heap, object)},
+		{.number = (int64_t)numbers->referrer_count},
+		{.number = numbers->held_by_c},
+		{.text = text_chars(repr), .absent = !repr->length},
+	};
+
+	return report_object(report, "object", columns, ARRAY_COUNT(columns), cells);
+}
+
+static struct error *show_run(struct command_context *context)
+{
+	_cleanup_object_choice_ struct object_choice choice = {0};
+	_cleanup_text_ struct text repr = {0};
+	const struct inspected_graph *graph;
+	struct show_numbers numbers;
+	struct report_head head;
+	struct error *error = inspected_graph(context->inspected, &graph);
+
+	if (!error)
+		error = inspected_annotate(context->inspected);
+	if (!error)
+		error = object_choice_make(graph->heap, context->arguments, false, &choice);
+	if (!error)
+		error = show_count(graph->heap, choice.ids[0], &numbers);
+	if (!error)
+		error = graph_repr(context->inspected, choice.ids[0], GRAPH_REPR_CHARS, &repr);
+	if (error)
+		return error;
+	inspected_graph_head(context->inspected, "show", graph, &head);
+	error = report_begin(context->report, &head);
+	if (!error)
+		error = show_report(context->report, graph->heap, choice.ids[0], &numbers, &repr);
+	return error ? error
+		     : object_choice_note(&choice, context->report, "an address shows another");
+}
+
+static const struct command_example show_examples[] = {
+	{"show 4711 0x7f3a5c0d1e80", "the object at that address"},
+	{"show 4711 shop.Cart", "the first cart"},
+};
+
+const struct command command_show = {
+	.name = "show",
+	.summary = "one object: type, size, references, and what repr() might say",
+	.words = "OBJECT",
+	.word = COMMAND_TYPE,
+	.words_min = 1,
+	.words_max = 1,
+	.description =
+		"One object: its type, size as sys.getsizeof() tells it, reference count, whether "
+		"the collector\n"
+		"tracks it and in which generation, its finalizer (del: __del__, builtin: one in "
+		"C, legacy: one\n"
+		"that keeps a cycle from being freed), how many references it has and how many "
+		"lead to it, how\n"
+		"many more are counted than were found (held by C code, or leaked by it), and what "
+		"repr() might\n"
+		"say. No code of the process is run for that.\n"
+		"\n"
+		"OBJECT is an address or the name of a type: then its first object by address.",
+	.examples = show_examples,
+	.example_count = ARRAY_COUNT(show_examples),
+	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.check = object_choice_check,
+	.run = show_run,
+};
