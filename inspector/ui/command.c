@@ -14,12 +14,28 @@
 #include "ui/progress.h"
 #include "ui/report/safe_text.h"
 
+// A line for each, so that verbs come and go in a line.
+// clang-format off
 const struct command *const commands[] = {
-	&command_attach, &command_types, &command_info,      &command_cycles,  &command_garbage,
-	&command_show,   &command_refs,  &command_referrers, &command_export,  &command_eval,
-	&command_repl,   &command_help,  &command_version,   &command_refresh, &command_quit,
-	&command_exit,   NULL,
+	&command_attach,
+	&command_types,
+	&command_info,
+	&command_cycles,
+	&command_garbage,
+	&command_show,
+	&command_refs,
+	&command_referrers,
+	&command_export,
+	&command_eval,
+	&command_repl,
+	&command_help,
+	&command_version,
+	&command_refresh,
+	&command_quit,
+	&command_exit,
+	NULL,
 };
+// clang-format on
 
 // In the order of enum inspected_snapshot.
 static const char *const snapshot_choices[] = {"copy", "clone", NULL};
