@@ -42,6 +42,7 @@ static void main_show_graph(struct main_inspected *own, const struct session_loo
 		.look = *look,
 		.taken_ns = session_graph_taken_ns(own->graph),
 		.cost = *session_graph_cost(own->graph),
+		.thread_count = session_thread_count(own->session),
 	};
 	*ret = &own->shown;
 }

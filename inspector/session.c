@@ -44,6 +44,11 @@ static void session_default_options(struct session *session, const struct sessio
 	}
 }
 
+unsigned session_thread_count(const struct session *session)
+{
+	return session->options.threads;
+}
+
 struct error *session_open(pid_t pid, const struct session_options *options, struct session **ret)
 {
 	CLEANUP(session_cleanup) struct session *session = calloc(1, sizeof(*session));

@@ -28,6 +28,9 @@ struct session_options {
 MUST_USE struct error *session_open(pid_t pid, const struct session_options *options,
 				    struct session **ret);
 
+/** How many threads of ours may work at a time. */
+unsigned session_thread_count(const struct session *session);
+
 /** Takes NULL. */
 void session_close(struct session *session);
 

@@ -3,14 +3,12 @@
 
 #include <string.h>
 
+#include "analyze/names.h"
 #include "base/cleanup.h"
 
 /** Labels may have to be read from the process: a cycle with more hops begins where the search for it
  *  did, and only what is shown is asked for. */
 enum { TURNED_HOPS_MAX = 64 };
-
-static const char DICT_LABEL[] = ".__dict__";
-static const char LOCALS[] = "<locals>.";
 
 /** An object of the cycle with the name of the reference that leads on: "Parent.child". */
 struct hop {
@@ -34,60 +32,16 @@ bool cycle_has_finalizer(const struct heap *heap, uint32_t object)
 	       heap->flags[object] & HEAP_LEGACY_FINALIZER;
 }
 
-/** The type's name without its module. "package.module.Class" does not tell where the module ends,
- *  so that the outer class of a nested one is left out, too. */
-static const char *short_name(const char *name)
-{
-	const char *result = name;
-	const char *locals = name;
-	const char *dot;
-
-	while ((locals = strstr(locals, LOCALS))) {
-		locals += strlen(LOCALS);
-		result = locals;
-	}
-	if (result != name)
-		return *result ? result : name;
-	dot = strrchr(name, '.');
-	return dot && dot[1] ? dot + 1 : name;
-}
-
-static bool is_name_char(char c, bool first)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-	       (unsigned char)c >= 0x80 || (!first && c >= '0' && c <= '9');
-}
-
-/** Whether @a label is "['name']": an attribute's, when it comes out of an attribute dict. */
-static bool is_attribute(const struct text *label)
-{
-	const char *chars = text_chars(label);
-	size_t length = label->length;
-
-	if (length < 5 || strncmp(chars, "['", 2) != 0 || strcmp(chars + length - 2, "']") != 0)
-		return false;
-	for (size_t i = 2; i < length - 2; i++) {
-		if (!is_name_char(chars[i], i == 2))
-			return false;
-	}
-	return true;
-}
-
 /** Puts the label of a reference out of an attribute dict behind the words of the dict's owner. */
 static struct error *append_attribute(struct text *words, const struct text *label)
 {
 	struct error *error;
 
-	if (!is_attribute(label))
+	if (!names_is_attribute(text_chars(label), label->length))
 		return text_append(words, text_chars(label), label->length);
-	words->length -= strlen(DICT_LABEL);
+	words->length -= strlen(names_dict_label);
 	error = text_append(words, ".", 1);
 	return error ? error : text_append(words, text_chars(label) + 2, label->length - 4);
-}
-
-static bool may_be_owner_and_dict(const struct heap *heap, uint32_t owner, uint32_t dict)
-{
-	return heap->flags[dict] & HEAP_PART && !(heap->flags[owner] & HEAP_PART);
 }
 
 /** Adds a step: a hop of its own, or, out of the attribute dict of the last hop's object, a part of
@@ -97,15 +51,15 @@ static struct error *add_step(const struct heap *heap, const struct cycle_path *
 {
 	const struct cycle_step *step = &path->steps[number];
 	bool folded = number > 0 &&
-		      may_be_owner_and_dict(heap, path->steps[number - 1].object, step->object) &&
-		      (!label->length || strcmp(text_chars(label), DICT_LABEL) == 0);
+		      names_may_fold(heap, path->steps[number - 1].object, step->object) &&
+		      (!label->length || strcmp(text_chars(label), names_dict_label) == 0);
 	bool named = folded && label->length;
 	struct error *error;
 
 	label->length = 0;
 	error = text_append(label, "", 0);
 	if (!error && !folded) {
-		const char *name = short_name(heap_type_name(heap, step->object));
+		const char *name = names_short(heap_type_name(heap, step->object));
 
 		hops->list[hops->count++] =
 			(struct hop){.object = step->object, .begin = hops->words.length};
@@ -129,9 +83,9 @@ static struct error *add_steps(const struct heap *heap, const struct cycle_path 
 
 	for (size_t i = 0; i < path->count; i++) {
 		// The dict that the last hop's reference may lead into still belongs to it.
-		bool is_full = hops->count == hops_max &&
-			       !may_be_owner_and_dict(heap, path->steps[i - 1].object,
-						      path->steps[i].object);
+		bool is_full =
+			hops->count == hops_max &&
+			!names_may_fold(heap, path->steps[i - 1].object, path->steps[i].object);
 		struct error *error;
 
 		if (is_full || hops->count == TURNED_HOPS_MAX)
@@ -231,7 +185,7 @@ static void take_steps(const struct heap *heap, const struct cycle_path *path,
 	for (size_t i = 0; i < path->count && ret->object_count < CYCLE_EXAMPLE_MAX; i++) {
 		uint32_t object = path->steps[i].object;
 
-		if (!i || !may_be_owner_and_dict(heap, path->steps[i - 1].object, object))
+		if (!i || !names_may_fold(heap, path->steps[i - 1].object, object))
 			ret->objects[ret->object_count++] = object;
 	}
 }

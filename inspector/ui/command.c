@@ -25,6 +25,8 @@ const struct command *const commands[] = {
 	&command_show,
 	&command_refs,
 	&command_referrers,
+	&command_path,
+	&command_retained,
 	&command_export,
 	&command_eval,
 	&command_repl,

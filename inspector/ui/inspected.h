@@ -82,6 +82,8 @@ struct inspected_graph {
 	/** When it was taken (base/clock.h), 0 when that is not known. */
 	uint64_t taken_ns;
 	struct inspected_cost cost;
+	/** How many threads of ours may work on it at a time. */
+	unsigned thread_count;
 };
 
 struct inspected;

@@ -137,6 +137,20 @@ struct heap *graph_at_random(uint64_t seed, uint32_t object_count, uint32_t edge
 	return heap;
 }
 
+void graph_hold(struct heap *heap, const struct heap_root_row *roots, size_t root_count,
+		const struct heap_leak *leaks, size_t leak_count)
+{
+	heap->roots = calloc(root_count + 1, sizeof(*roots));
+	heap->leaks = calloc(leak_count + 1, sizeof(*leaks));
+	assert_true(heap->roots && heap->leaks);
+	memcpy(heap->roots, roots, root_count * sizeof(*roots));
+	memcpy(heap->leaks, leaks, leak_count * sizeof(*leaks));
+	for (size_t i = 0; i < root_count; i++)
+		heap->roots[i].name = strdup("");
+	heap->root_count = root_count;
+	heap->leak_count = leak_count;
+}
+
 struct heap *graph_list(uint32_t object_count, bool back, bool closed)
 {
 	struct heap *heap = make(object_count, 2, object_count - !closed);

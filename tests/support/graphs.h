@@ -24,6 +24,10 @@ uint64_t graph_random(uint64_t *seed);
  */
 struct heap *graph_at_random(uint64_t seed, uint32_t object_count, uint32_t edge_count);
 
+/** Gives @a heap, which has none, these roots (without names) and leaks; copies both. */
+void graph_hold(struct heap *heap, const struct heap_root_row *roots, size_t root_count,
+		const struct heap_leak *leaks, size_t leak_count);
+
 /** Each object refers to the next one, or, if @a back, to the one before; if @a closed, the last one
  *  to the first, too. All tracked, of one type, and held by nothing else. */
 struct heap *graph_list(uint32_t object_count, bool back, bool closed);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/answers/graph_text.h"
 
+#include <string.h>
+
 #include "base/cleanup.h"
 
 const char *graph_edge_kind_name(enum heap_edge_kind kind)
@@ -70,7 +72,8 @@ const char *graph_root_kind_name(enum heap_root_kind kind)
 
 struct error *graph_root_label(const struct heap_root_row *root, struct text *into)
 {
-	bool named = root->name && *root->name;
+	bool named = root->name && *root->name &&
+		     strcmp(root->name, graph_roots[root->kind].person) != 0;
 
 	return text_appendf(into, "%s%s%s", graph_roots[root->kind].person, named ? " " : "",
 			    named ? root->name : "");

@@ -33,18 +33,24 @@ static struct error *object_choice_address(const char *word, addr_t *ret)
 	return NULL;
 }
 
-struct error *object_choice_check(const struct arguments *arguments)
+struct error *object_choice_check_words(const char *const *words, size_t word_count)
 {
 	struct error *error = NULL;
 	addr_t unused;
 
-	for (size_t i = 0; i < arguments->word_count && !error; i++) {
-		if (!*arguments->words[i])
+	for (size_t i = 0; i < word_count && !error; i++) {
+		if (!*words[i])
 			error = error_create(ERROR_USAGE, "an empty word is no object");
-		else if (object_choice_is_address(arguments->words[i]))
-			error = object_choice_address(arguments->words[i], &unused);
+		else if (object_choice_is_address(words[i]))
+			error = object_choice_address(words[i], &unused);
 	}
 	return error;
+}
+
+struct error *object_choice_check(const struct arguments *arguments)
+{
+	return object_choice_check_words((const char *const *)arguments->words,
+					 arguments->word_count);
 }
 
 static struct error *object_choice_add(struct object_choice *choice, uint32_t object,
@@ -186,22 +192,28 @@ static struct error *object_choice_add_address(const struct heap *heap, const ch
 	return object_choice_add(choice, object, taken);
 }
 
-struct error *object_choice_make(const struct heap *heap, const struct arguments *arguments,
-				 bool all, struct object_choice *ret)
+struct error *object_choice_of_words(const struct heap *heap, const char *const *words,
+				     size_t word_count, bool all, struct object_choice *ret)
 {
 	_cleanup_free_ uint8_t *taken = calloc((size_t)heap->object_count + 1, 1);
 	struct error *error = NULL;
 
 	if (!taken)
 		return error_no_memory();
-	for (size_t i = 0; i < arguments->word_count && !error; i++) {
-		char *word = arguments->words[i];
-		if (object_choice_is_address(word))
-			error = object_choice_add_address(heap, word, taken, ret);
+	for (size_t i = 0; i < word_count && !error; i++) {
+		if (object_choice_is_address(words[i]))
+			error = object_choice_add_address(heap, words[i], taken, ret);
 		else
-			error = object_choice_add_type(heap, word, all, taken, ret);
+			error = object_choice_add_type(heap, words[i], all, taken, ret);
 	}
 	return error;
+}
+
+struct error *object_choice_make(const struct heap *heap, const struct arguments *arguments,
+				 bool all, struct object_choice *ret)
+{
+	return object_choice_of_words(heap, (const char *const *)arguments->words,
+				      arguments->word_count, all, ret);
 }
 
 struct error *object_choice_note(const struct object_choice *choice, struct report *report,

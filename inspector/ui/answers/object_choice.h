@@ -31,6 +31,14 @@ MUST_USE struct error *object_choice_make(const struct heap *heap,
 					  const struct arguments *arguments, bool all,
 					  struct object_choice *ret);
 
+/** The same of any words: those of an option. */
+MUST_USE struct error *object_choice_of_words(const struct heap *heap, const char *const *words,
+					      size_t word_count, bool all,
+					      struct object_choice *ret);
+
+/** ERROR_USAGE as object_choice_check() says it. */
+MUST_USE struct error *object_choice_check_words(const char *const *words, size_t word_count);
+
 /** Tells that there are more objects of a type that was named, and with @a hint how to see them. */
 MUST_USE struct error *object_choice_note(const struct object_choice *choice, struct report *report,
 					  const char *hint);

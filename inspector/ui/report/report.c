@@ -26,19 +26,38 @@ struct error *report_object(struct report *report, const char *key,
 	return report->ops->object(report, key, columns, count, cells);
 }
 
-struct error *report_note(struct report *report, const char *format, ...)
+// Formats for @a write, which takes a line.
+static struct error *report_line(struct report *report,
+				 struct error *(*write)(struct report *, const char *),
+				 const char *format, va_list args)
 {
 	_cleanup_free_ char *text = NULL;
-	va_list args;
 
-	va_start(args, format);
-	int length = vasprintf(&text, format, args);
-	va_end(args);
-	if (length < 0) {
+	if (vasprintf(&text, format, args) < 0) {
 		text = NULL;
 		return error_no_memory();
 	}
-	return report->ops->note(report, text);
+	return write(report, text);
+}
+
+struct error *report_heading(struct report *report, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	struct error *error = report_line(report, report->ops->heading, format, args);
+	va_end(args);
+	return error;
+}
+
+struct error *report_note(struct report *report, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	struct error *error = report_line(report, report->ops->note, format, args);
+	va_end(args);
+	return error;
 }
 
 struct error *report_end(struct report *report)

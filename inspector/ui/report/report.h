@@ -50,7 +50,8 @@ enum report_reader {
 };
 
 struct report_column {
-	/** The JSON key (CLI.md), and the table's heading unless `title` is set. */
+	/** The JSON key (CLI.md), and the table's heading unless `title` is set. NULL for the only column of a
+	 *  table: in JSON its rows are the values themselves. */
 	const char *key;
 	const char *title;
 	enum report_unit unit;
@@ -131,6 +132,7 @@ struct report_ops {
 	struct error *(*object)(struct report *report, const char *key,
 				const struct report_column *columns, size_t count,
 				const struct report_cell *cells);
+	struct error *(*heading)(struct report *report, const char *text);
 	struct error *(*note)(struct report *report, const char *text);
 	struct error *(*end)(struct report *report);
 	void (*destroy)(struct report *report);
@@ -153,8 +155,8 @@ struct report {
 
 /** Starts a document. @a head is needed during the call only. */
 MUST_USE struct error *report_begin(struct report *report, const struct report_head *head);
-/** Starts the table under @a key; rows follow, each with a cell per column. @a key and
- *  @a columns must outlive the report. */
+/** Starts the table under @a key; rows follow, each with a cell per column. One of which no column is for
+ *  programs is not in JSON. @a key and @a columns must outlive the report. */
 MUST_USE struct error *report_table(struct report *report, const char *key,
 				    const struct report_column *columns, size_t count);
 MUST_USE struct error *report_row(struct report *report, const struct report_cell *cells);
@@ -164,6 +166,9 @@ MUST_USE struct error *report_row(struct report *report, const struct report_cel
 MUST_USE struct error *report_object(struct report *report, const char *key,
 				     const struct report_column *columns, size_t count,
 				     const struct report_cell *cells);
+/** A line for people above what comes next, in place of its key; nothing in JSON. */
+MUST_USE PRINTF_LIKE(2, 3) struct error *report_heading(struct report *report, const char *format,
+							...);
 /** A sentence for people, and an element of "notes" in JSON. */
 MUST_USE PRINTF_LIKE(2, 3) struct error *report_note(struct report *report, const char *format,
 						     ...);

@@ -17,7 +17,7 @@ struct report_json {
 	struct report report;
 	FILE *out;
 	json_t *root;
-	/** The rows of the table under way; the root owns it. */
+	/** The rows of the table under way, which the root owns; NULL for one that is for people. */
 	json_t *rows;
 	const struct report_column *columns;
 	size_t column_count;
@@ -286,11 +286,22 @@ static struct error *report_json_begin(struct report *report, const struct repor
 	return error;
 }
 
+static bool report_json_is_for_programs(const struct report_column *columns, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (columns[i].reader != REPORT_FOR_PEOPLE)
+			return true;
+	return false;
+}
+
 static struct error *report_json_table(struct report *report, const char *key,
 				       const struct report_column *columns, size_t count)
 {
 	struct report_json *json = (struct report_json *)report;
 
+	json->rows = NULL;
+	if (!report_json_is_for_programs(columns, count))
+		return NULL;
 	json->rows = json_array();
 	json->columns = columns;
 	json->column_count = count;
@@ -300,9 +311,15 @@ static struct error *report_json_table(struct report *report, const char *key,
 static struct error *report_json_row(struct report *report, const struct report_cell *cells)
 {
 	struct report_json *json = (struct report_json *)report;
-	json_t *row = json_object();
 	struct error *error = NULL;
 
+	if (!json->rows)
+		return NULL;
+	if (!json->columns->key)
+		return json_array_append_new(json->rows, report_json_cell(json->columns, cells)) < 0
+			       ? error_no_memory()
+			       : NULL;
+	json_t *row = json_object();
 	if (row)
 		error = report_json_members(row, json->columns, json->column_count, cells);
 	if (json_array_append_new(json->rows, row) < 0 && !error)
@@ -317,12 +334,19 @@ static struct error *report_json_object(struct report *report, const char *key,
 	struct report_json *json = (struct report_json *)report;
 	json_t *object = json->root;
 
+	if (!report_json_is_for_programs(columns, count))
+		return NULL;
 	if (key) {
 		struct error *error = report_json_object_under(json->root, key, &object);
 		if (error)
 			return error;
 	}
 	return report_json_members(object, columns, count, cells);
+}
+
+static struct error *report_json_heading(struct report *report, const char *text)
+{
+	return NULL;
 }
 
 static struct error *report_json_note(struct report *report, const char *text)
@@ -366,6 +390,7 @@ struct error *report_json_create(FILE *out, struct report **ret)
 		.table = report_json_table,
 		.row = report_json_row,
 		.object = report_json_object,
+		.heading = report_json_heading,
 		.note = report_json_note,
 		.end = report_json_end,
 		.destroy = report_json_destroy,

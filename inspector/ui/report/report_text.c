@@ -24,6 +24,8 @@ struct report_text {
 	bool begun;
 	/** The body ends with a note; the next one stands right below. */
 	bool noted;
+	/** The body ends with a heading, for what comes next. */
+	bool headed;
 
 	/** The table under way, and its key. */
 	const char *key;
@@ -83,6 +85,10 @@ static struct error *report_text_title(struct report_text *text, const char *key
 static struct error *report_text_section(struct report_text *text)
 {
 	text->noted = false;
+	if (text->headed) {
+		text->headed = false;
+		return NULL;
+	}
 	if (!text->begun) {
 		text->begun = true;
 		return NULL;
@@ -94,7 +100,7 @@ static struct error *report_text_flush_table(struct report_text *text)
 {
 	if (!text->table.column_count)
 		return NULL;
-	bool titled = text->begun;
+	bool titled = text->begun && !text->headed;
 	bool empty = text_table_is_empty(&text->table);
 	struct error *error = report_text_section(text);
 	if (!error && empty)
@@ -292,6 +298,23 @@ static struct error *report_text_object(struct report *report, const char *key,
 	return error;
 }
 
+static struct error *report_text_heading(struct report *report, const char *heading)
+{
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = report_text_flush_table(text);
+
+	if (!error)
+		error = report_text_section(text);
+	if (!error)
+		error = report_text_bold(text, true);
+	if (!error)
+		error = safe_text_terminal(&text->body, heading, NULL);
+	if (!error)
+		error = report_text_bold(text, false);
+	text->headed = true;
+	return error ? error : text_append(&text->body, "\n", 1);
+}
+
 static struct error *report_text_note(struct report *report, const char *note)
 {
 	struct report_text *text = (struct report_text *)report;
@@ -341,6 +364,7 @@ struct error *report_text_create(FILE *out, const struct report_style *style, st
 		.table = report_text_table,
 		.row = report_text_row,
 		.object = report_text_object,
+		.heading = report_text_heading,
 		.note = report_text_note,
 		.end = report_text_end,
 		.destroy = report_text_destroy,

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "analyze/names.h"
+
+#include <string.h>
+
+const char names_dict_label[] = ".__dict__";
+
+static const char LOCALS[] = "<locals>.";
+
+const char *names_short(const char *name)
+{
+	const char *result = name;
+	const char *locals = name;
+	const char *dot;
+
+	while ((locals = strstr(locals, LOCALS))) {
+		locals += strlen(LOCALS);
+		result = locals;
+	}
+	if (result != name)
+		return *result ? result : name;
+	dot = strrchr(name, '.');
+	return dot && dot[1] ? dot + 1 : name;
+}
+
+static bool is_name_char(char c, bool first)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+	       (unsigned char)c >= 0x80 || (!first && c >= '0' && c <= '9');
+}
+
+bool names_is_attribute(const char *label, size_t length)
+{
+	if (length < 5 || strncmp(label, "['", 2) != 0 || strcmp(label + length - 2, "']") != 0)
+		return false;
+	for (size_t i = 2; i < length - 2; i++) {
+		if (!is_name_char(label[i], i == 2))
+			return false;
+	}
+	return true;
+}
+
+bool names_may_fold(const struct heap *heap, uint32_t owner, uint32_t dict)
+{
+	return heap->flags[dict] & HEAP_PART && !(heap->flags[owner] & HEAP_PART);
+}
