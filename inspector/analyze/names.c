@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "analyze/names.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "base/cleanup.h"
 
 const char names_dict_label[] = ".__dict__";
 
@@ -43,4 +46,34 @@ bool names_is_attribute(const char *label, size_t length)
 bool names_may_fold(const struct heap *heap, uint32_t owner, uint32_t dict)
 {
 	return heap->flags[dict] & HEAP_PART && !(heap->flags[owner] & HEAP_PART);
+}
+
+static int compare_types(const void *left, const void *right, void *context)
+{
+	const struct heap_type_row *types = context;
+	uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	int order = strcmp(types[a].name, types[b].name);
+
+	return order ? order : (a > b) - (a < b);
+}
+
+struct error *names_first_types(const struct heap *heap, uint32_t **ret)
+{
+	_cleanup_free_ uint32_t *sorted = calloc((size_t)heap->type_count + 1, sizeof(*sorted));
+	uint32_t *first = calloc((size_t)heap->type_count + 1, sizeof(*first));
+
+	if (!sorted || !first) {
+		free(first);
+		return error_no_memory();
+	}
+	for (uint32_t i = 0; i < heap->type_count; i++)
+		sorted[i] = i;
+	qsort_r(sorted, heap->type_count, sizeof(*sorted), compare_types, heap->types);
+	for (uint32_t i = 0; i < heap->type_count; i++) {
+		bool same =
+			i && !strcmp(heap->types[sorted[i]].name, heap->types[sorted[i - 1]].name);
+		first[sorted[i]] = same ? first[sorted[i - 1]] : sorted[i];
+	}
+	*ret = first;
+	return NULL;
 }

@@ -26,4 +26,8 @@ bool names_is_attribute(const char *label, size_t length);
 /** Whether @a dict may be the attribute dict of @a owner, which refers to it: a person counts them as one. */
 bool names_may_fold(const struct heap *heap, uint32_t owner, uint32_t dict);
 
+/** By type: the first one of the same name, for a person takes classes of one name for one. The caller frees
+ *  it. */
+MUST_USE struct error *names_first_types(const struct heap *heap, uint32_t **ret);
+
 #endif

@@ -31,6 +31,8 @@ struct sample {
 struct grouping {
 	const struct heap *heap;
 	const struct paths *paths;
+	/** Types of one name are one. */
+	uint32_t *first_types;
 	/** By object: its node, and which reference of the object before led to it; NO_NODE when it was not
 	 *  asked for. */
 	uint32_t *node_of;
@@ -88,6 +90,11 @@ static struct error *label_intern(struct grouping *grouping, const char *label, 
 	return addr_map_put(&grouping->label_map, key, *ret);
 }
 
+static uint32_t type_of(const struct grouping *grouping, uint32_t object)
+{
+	return grouping->first_types[grouping->heap->type[object]];
+}
+
 static bool is_folded(const struct grouping *grouping, uint32_t object)
 {
 	uint32_t before = grouping->paths->via[object];
@@ -117,10 +124,9 @@ static struct error *sample_find(struct grouping *grouping, uint32_t from, uint3
 				 struct sample **ret)
 {
 	enum { TOLD_APART = 64 };
-	const struct heap *heap = grouping->heap;
 	uint32_t owner = is_folded(grouping, from) ? grouping->paths->via[from] : from;
-	addr_t key =
-		hash_words(heap->type[owner], owner != from, edge < TOLD_APART ? edge : TOLD_APART);
+	addr_t key = hash_words(type_of(grouping, owner), owner != from,
+				edge < TOLD_APART ? edge : TOLD_APART);
 	uint32_t index;
 
 	if (!addr_map_get(&grouping->sample_map, key, &index)) {
@@ -213,8 +219,7 @@ static struct error *node_of_start(struct grouping *grouping, uint32_t object, u
 
 	if (!error)
 		error = label_intern(grouping, text_chars(&words), &label);
-	return error ? error
-		     : node_find(grouping, NO_NODE, grouping->heap->type[object], label, ret);
+	return error ? error : node_find(grouping, NO_NODE, type_of(grouping, object), label, ret);
 }
 
 static struct error *node_make(struct grouping *grouping, uint32_t object)
@@ -231,7 +236,7 @@ static struct error *node_make(struct grouping *grouping, uint32_t object)
 		find_edges(grouping, before);
 	struct error *error = label_of(grouping, before, grouping->edge_of[object], &label);
 	return error ? error
-		     : node_find(grouping, grouping->node_of[before], grouping->heap->type[object],
+		     : node_find(grouping, grouping->node_of[before], type_of(grouping, object),
 				 label, ret);
 }
 
@@ -323,7 +328,9 @@ static struct error *grouping_prepare(struct grouping *grouping, size_t bytes)
 		return error_no_memory();
 	memset(grouping->node_of, 0xff, bytes);
 	memset(grouping->edge_of, 0xff, bytes);
-	struct error *error = label_intern(grouping, path_item_label, &grouping->item_label);
+	struct error *error = names_first_types(grouping->heap, &grouping->first_types);
+	if (!error)
+		error = label_intern(grouping, path_item_label, &grouping->item_label);
 	// Of no type and name that there is.
 	return error ? error
 		     : node_find(grouping, NO_NODE, UINT32_MAX, UINT32_MAX, &grouping->rest);
@@ -343,6 +350,7 @@ struct error *path_groups_make(const struct heap *heap, const struct paths *path
 		qsort(ret->list, ret->count, sizeof(*ret->list), compare_groups);
 	pages_free(grouping.node_of, bytes);
 	pages_free(grouping.edge_of, bytes);
+	free(grouping.first_types);
 	free(grouping.nodes);
 	free(grouping.samples);
 	free(grouping.stack);

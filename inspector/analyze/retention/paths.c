@@ -111,16 +111,29 @@ static void look_at(struct search *search, uint32_t object)
 	}
 }
 
+static void enter_starts(struct search *search, const struct paths *paths, size_t first, size_t end,
+			 bool modules)
+{
+	for (size_t i = first; i < end; i++) {
+		const struct path_start *start = &paths->starts[i];
+		bool is_module = start->root != PATH_LEAK &&
+				 search->heap->roots[start->root].kind == HEAP_ROOT_MODULE;
+		if (is_module != modules || !may_enter(search, start->object))
+			continue;
+		search->via[start->object] = PATHS_START | (uint32_t)i;
+		search->queue[search->written++] = start->object;
+	}
+}
+
 static struct error *run_turn(struct search *search, const struct paths *paths, size_t first,
 			      size_t end)
 {
-	for (size_t i = first; i < end; i++) {
-		uint32_t object = paths->starts[i].object;
-		if (!may_enter(search, object))
-			continue;
-		search->via[object] = PATHS_START | (uint32_t)i;
-		search->queue[search->written++] = object;
-	}
+	// What a module holds is as near as the module: its attribute dict is known to every function of it
+	// that runs, too, and nobody would call that the holder.
+	enter_starts(search, paths, first, end, true);
+	for (size_t modules = search->written; search->read < modules;)
+		look_at(search, search->queue[search->read++]);
+	enter_starts(search, paths, first, end, false);
 	while (search->read < search->written) {
 		enum { AHEAD = 16 };
 		if (search->read + AHEAD < search->written)

@@ -5,7 +5,7 @@
 /*
  * Shortest paths from what holds objects from outside (roots, and references that C code took and never
  * gave back) down to objects, over references that keep their target alive. A step from an object into
- * its attribute dict is none.
+ * its attribute dict is none, nor is one out of a module.
  *
  * A person asks who in the program holds an object, not which word of the C library does. So roots are
  * taken in turns: those of the program (modules, gc.garbage, running functions, threads), those of the

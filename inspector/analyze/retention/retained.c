@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/names.h"
 #include "base/array.h"
 #include "base/interrupt.h"
 #include "base/pages.h"
@@ -213,7 +214,8 @@ static int compare_types(const void *left, const void *right)
  * holds all of the others below it.
  */
 static struct error *types_add_up(const struct heap *heap, const struct dominators *dominators,
-				  const struct retained *retained, struct retained_type *types)
+				  const struct retained *retained, const uint32_t *first_types,
+				  struct retained_type *types)
 {
 	_cleanup_free_ uint32_t *open = calloc((size_t)heap->type_count + 1, sizeof(*open));
 	size_t bytes = bytes_of(retained, sizeof(uint32_t));
@@ -226,15 +228,15 @@ static struct error *types_add_up(const struct heap *heap, const struct dominato
 	for (uint32_t at = 0;;) {
 		if (next[at] < retained->first[at + 1]) {
 			at = retained->children[next[at]++];
-			struct retained_type *type = &types[heap->type[dominators->order[at]]];
-			type->count++;
-			if (open[heap->type[dominators->order[at]]]++ == 0)
-				type->bytes += retained->bytes[at];
+			uint32_t type = first_types[heap->type[dominators->order[at]]];
+			types[type].count++;
+			if (open[type]++ == 0)
+				types[type].bytes += retained->bytes[at];
 			continue;
 		}
 		if (at == 0)
 			break;
-		open[heap->type[dominators->order[at]]]--;
+		open[first_types[heap->type[dominators->order[at]]]]--;
 		at = dominators->above[at];
 	}
 	pages_free(next, bytes);
@@ -247,13 +249,17 @@ struct error *retained_by_type(const struct heap *heap, const struct dominators 
 {
 	_cleanup_free_ struct retained_type *types =
 		calloc((size_t)heap->type_count + 1, sizeof(*types));
+	_cleanup_free_ uint32_t *first_types = NULL;
 	size_t count = 0;
 
 	if (!types)
 		return error_no_memory();
+	struct error *error = names_first_types(heap, &first_types);
+	if (error)
+		return error;
 	for (uint32_t i = 0; i < heap->type_count; i++)
 		types[i].type = i;
-	struct error *error = types_add_up(heap, dominators, retained, types);
+	error = types_add_up(heap, dominators, retained, first_types, types);
 	if (error)
 		return error;
 	for (uint32_t i = 0; i < heap->type_count; i++)

@@ -15,7 +15,6 @@ enum path_option { PATH_ALL_ROOTS, PATH_AVOID };
 
 static const struct command_option path_options[] = {
 	[PATH_ALL_ROOTS] = {.name = "all-roots",
-			    .letter = 'a',
 			    .word = COMMAND_NUMBER,
 			    .argument = "N",
 			    .summary = "of one object, a path from each of N roots, nearest first"},
@@ -176,6 +175,7 @@ static struct error *path_report_programs(const struct path_answer *answer)
 		{.key = "size", .unit = REPORT_BYTES, .reader = REPORT_FOR_PROGRAMS},
 		{.key = "root", .unit = REPORT_TEXT, .reader = REPORT_FOR_PROGRAMS},
 		{.key = "skipped", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
+		{.key = "skipped_at", .unit = REPORT_NUMBER, .reader = REPORT_FOR_PROGRAMS},
 	};
 	static const struct report_column sums[] = {
 		{.key = "objects", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
@@ -200,6 +200,7 @@ static struct error *path_report_programs(const struct path_answer *answer)
 			{.number = (int64_t)way->size_bytes},
 			{.text = path_rows_start_kind(heap, &way->path.start)},
 			{.number = (int64_t)way->words.skipped},
+			{.number = (int64_t)way->words.skipped_at, .absent = !way->words.skipped},
 		};
 		error = report_row(report, cells);
 	}

@@ -14,10 +14,8 @@ enum retained_option { RETAINED_BY_TYPE, RETAINED_BELOW, RETAINED_FILTER };
 
 static const struct command_option retained_options[] = {
 	[RETAINED_BY_TYPE] = {.name = "by-type",
-			      .letter = 't',
 			      .summary = "a row for each type, not for single objects"},
 	[RETAINED_BELOW] = {.name = "below",
-			    .letter = 'b',
 			    .summary =
 				    "what hangs on OBJECT and on nothing else, the largest of it"},
 	[RETAINED_FILTER] = {.name = "filter",
