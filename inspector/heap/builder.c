@@ -44,6 +44,7 @@ static struct error *builder_types(struct heap_sink *sink, const struct heap_typ
 			.at = types[i].at,
 			.basic_size_bytes = types[i].basic_size_bytes,
 			.finalizer = types[i].finalizer,
+			.grows = types[i].grows,
 		};
 	}
 	return NULL;

@@ -30,6 +30,8 @@ struct heap_type_row {
 	addr_t at;
 	uint64_t basic_size_bytes;
 	enum heap_finalizer finalizer;
+	/** As in struct heap_type. */
+	bool grows;
 };
 
 struct heap_root_row {

@@ -136,6 +136,8 @@ struct heap_type {
 	addr_t at;
 	uint64_t basic_size_bytes;
 	enum heap_finalizer finalizer;
+	/** Its objects hold as many others as were put in: a list, a dict; not a tuple. */
+	bool grows;
 };
 
 enum heap_problem_kind {

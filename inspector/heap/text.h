@@ -7,7 +7,7 @@
  * each, words separated by blanks, '#' begins a comment; names with blanks or '#' in them stand in
  * double quotes with \" and \\ for themselves and \n for the end of a line:
  *
- *   type NAME [at=0x10] [basic=48] [finalizer=del|legacy|builtin]
+ *   type NAME [at=0x10] [basic=48] [finalizer=del|legacy|builtin] [grows]
  *   object 0x1000 TYPE [size=56] [refs=2] [tracked] [frozen] [immortal] [static] [legacy]
  *                      [finalized] [part] [generation=1..4]
  *   edge 0x1000 0x2000 [gc|owned|guess|weak] [LABEL]

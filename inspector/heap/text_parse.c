@@ -135,6 +135,8 @@ static struct error *parse_type(struct parsed_heap *parsed)
 			error = text_assignment(word, "basic", &known, &row.basic_size_bytes);
 		if (!error && !known)
 			error = parse_finalizer(word, &known, &row.finalizer);
+		if (!error && !known && !word->quoted && strcmp(word->chars, "grows") == 0)
+			row.grows = known = true;
 		if (!error && !known)
 			error = make_no_sense(word);
 	}

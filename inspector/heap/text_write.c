@@ -116,6 +116,8 @@ static void write_types(const struct writer *writer)
 			fprintf(out, " basic=%" PRIu64, type->basic_size_bytes);
 		if (type->finalizer != HEAP_FINALIZER_NONE)
 			fprintf(out, " finalizer=%s", text_finalizers[type->finalizer]);
+		if (type->grows)
+			fprintf(out, " grows");
 		fputc('\n', out);
 	}
 }

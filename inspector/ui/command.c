@@ -20,6 +20,7 @@ const struct command *const commands[] = {
 	&command_attach,
 	&command_types,
 	&command_info,
+	&command_suspects,
 	&command_cycles,
 	&command_garbage,
 	&command_show,

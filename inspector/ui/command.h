@@ -166,6 +166,7 @@ extern const struct command command_refs;
 extern const struct command command_repl;
 extern const struct command command_retained;
 extern const struct command command_show;
+extern const struct command command_suspects;
 extern const struct command command_types;
 extern const struct command command_version;
 

@@ -264,6 +264,8 @@ struct py_field {
 	X(deque_free_count, false, "dequeobject:numfreeblocks") \
 	X(interp_free_keys, false, "_is:dict_state.keys_free_list|_is:object_state.freelists.dictkeys.items") \
 	X(interp_free_keys_count, false, "_is:dict_state.keys_numfree|_is:object_state.freelists.dictkeys.numfree") \
+	/* From 3.12 on; a variable of its own before. */ \
+	X(interp_interned, false, "_is:cached_objects.interned_strings") \
 	/* Addresses of functions, never written: 3.6.2 and later keep them for those who know 3.6.0; 3.7. */ \
 	X(tstate_extra_functions, false, "_ts:_preserve_36_ABI_2") \
 	X(interp_extra_functions, false, "_is:co_extra_freefuncs") \

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from support import extension as extensions, interpreters
+from support.demo import Demo, PROGRAM
 from support.target import Target
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -86,6 +87,25 @@ def debian_python(tmp_path_factory):
 def debug_python(tmp_path_factory):
     """Debian's debug build, /usr/bin/python3.11d."""
     return _usable(interpreters.find("python3.11d-debian"), tmp_path_factory)
+
+
+@pytest.fixture
+def start_demo():
+    """Starts the leaking service with these options; it is stopped when the test ends."""
+    started = []
+
+    def start(*options):
+        assert os.access(PROGRAM, os.X_OK), "demo/leak_demo is not built: run make demo/leak_demo"
+        started.append(Demo(*options))
+        return started[-1]
+
+    yield start
+    for demo in started:
+        if demo.process.poll() is None:
+            demo.process.kill()
+        demo.process.wait()
+        demo.process.stdout.close()
+        demo.process.stderr.close()
 
 
 @pytest.fixture

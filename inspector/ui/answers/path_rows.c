@@ -20,12 +20,11 @@ static const struct report_column path_rows_step_columns[] = {
 
 enum { PATH_ROWS_STEP_COLUMNS = ARRAY_COUNT(path_rows_step_columns) };
 
-// Its rows are arrays of steps.
-static const struct report_column path_rows_columns[] = {
-	{.unit = REPORT_OBJECTS,
-	 .reader = REPORT_FOR_PROGRAMS,
-	 .members = path_rows_step_columns,
-	 .member_count = PATH_ROWS_STEP_COLUMNS},
+const struct report_column path_rows_column = {
+	.unit = REPORT_OBJECTS,
+	.reader = REPORT_FOR_PROGRAMS,
+	.members = path_rows_step_columns,
+	.member_count = PATH_ROWS_STEP_COLUMNS,
 };
 
 static const struct report_column path_rows_people[] = {
@@ -105,63 +104,42 @@ struct error *path_rows_for_people(struct report *report, struct inspected *insp
 	return error;
 }
 
-struct error *path_rows_begin(struct report *report, const char *key)
+void path_rows_cells_deinit(struct path_rows_cells *cells)
 {
-	return report_table(report, key, path_rows_columns, ARRAY_COUNT(path_rows_columns));
+	for (size_t i = 0; i < 2 * cells->count; i++)
+		text_deinit(&cells->texts[i]);
+	free(cells->texts);
+	free(cells->cells);
+	*cells = (struct path_rows_cells){0};
 }
 
-/** What the cells of a path point into. */
-struct path_rows_data {
-	struct report_cell *cells;
-	struct text labels[PATH_STEPS_MAX];
-	struct text reprs[PATH_STEPS_MAX];
-};
-
-static void path_rows_data_deinit(struct path_rows_data *data)
+struct error *path_rows_fill(struct inspected *inspected, const struct heap *heap,
+			     const struct path *path, const struct path_words *words,
+			     struct path_rows_cells *ret)
 {
-	for (size_t i = 0; i < PATH_STEPS_MAX; i++) {
-		text_deinit(&data->labels[i]);
-		text_deinit(&data->reprs[i]);
-	}
-	free(data->cells);
-}
-
-static struct error *path_rows_fill(struct path_rows_data *data, struct inspected *inspected,
-				    const struct heap *heap, const struct path *path,
-				    const struct path_words *words)
-{
-	data->cells = calloc(words->count + 1, PATH_ROWS_STEP_COLUMNS * sizeof(*data->cells));
-	if (!data->cells)
+	ret->cells = calloc(words->count + 1, PATH_ROWS_STEP_COLUMNS * sizeof(*ret->cells));
+	ret->texts = calloc(words->count + 1, 2 * sizeof(*ret->texts));
+	if (!ret->cells || !ret->texts)
 		return error_no_memory();
+	ret->count = words->count;
 	for (size_t i = 0; i < words->count; i++) {
 		const struct path_word *word = &words->list[i];
-		struct error *error = path_rows_label(heap, path, words, i, &data->labels[i]);
+		struct text *label = &ret->texts[2 * i], *repr = label + 1;
+		struct error *error = path_rows_label(heap, path, words, i, label);
 		if (!error)
-			error = graph_repr(inspected, word->object, GRAPH_REPR_ROW_CHARS,
-					   &data->reprs[i]);
+			error = graph_repr(inspected, word->object, GRAPH_REPR_ROW_CHARS, repr);
 		if (error)
 			return error;
 		const struct report_cell cells[PATH_ROWS_STEP_COLUMNS] = {
 			{.number = (int64_t)heap->at[word->object]},
 			{.text = heap_type_name(heap, word->object)},
-			{.text = text_chars(&data->labels[i])},
+			{.text = text_chars(label)},
 			{.text = path_rows_start_kind(heap, &path->start), .absent = i != 0},
 			{.number = word->alike_count},
 			{.number = i == words->marked},
-			{.text = text_chars(&data->reprs[i]), .absent = !data->reprs[i].length},
+			{.text = text_chars(repr), .absent = !repr->length},
 		};
-		memcpy(data->cells + i * PATH_ROWS_STEP_COLUMNS, cells, sizeof(cells));
+		memcpy(ret->cells + i * PATH_ROWS_STEP_COLUMNS, cells, sizeof(cells));
 	}
 	return NULL;
-}
-
-struct error *path_rows_for_programs(struct report *report, struct inspected *inspected,
-				     const struct heap *heap, const struct path *path,
-				     const struct path_words *words)
-{
-	CLEANUP(path_rows_data_deinit) struct path_rows_data data = {0};
-	struct error *error = path_rows_fill(&data, inspected, heap, path, words);
-	const struct report_cell cell = {.members = data.cells, .count = words->count};
-
-	return error ? error : report_row(report, &cell);
 }

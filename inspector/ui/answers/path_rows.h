@@ -21,10 +21,21 @@ MUST_USE struct error *path_rows_for_people(struct report *report, struct inspec
 					    const struct heap *heap, const struct path *path,
 					    const struct path_words *words);
 
-/** A table whose rows are path_rows_for_programs(), under @a key. */
-MUST_USE struct error *path_rows_begin(struct report *report, const char *key);
-MUST_USE struct error *path_rows_for_programs(struct report *report, struct inspected *inspected,
-					      const struct heap *heap, const struct path *path,
-					      const struct path_words *words);
+/** The cells of the steps of a path, for a column of a table of one's own (path_rows_column). */
+struct path_rows_cells {
+	struct report_cell *cells;
+	size_t count;
+	/** What they point into. */
+	struct text *texts;
+};
+
+/** {.unit = REPORT_OBJECTS, ...}; for programs. */
+extern const struct report_column path_rows_column;
+
+MUST_USE struct error *path_rows_fill(struct inspected *inspected, const struct heap *heap,
+				      const struct path *path, const struct path_words *words,
+				      struct path_rows_cells *ret);
+/** Zero-initialised is valid. */
+void path_rows_cells_deinit(struct path_rows_cells *cells);
 
 #endif

@@ -27,6 +27,7 @@ struct error *report_object(struct report *report, const char *key,
 }
 
 // Formats for @a write, which takes a line.
+PRINTF_LIKE(3, 0)
 static struct error *report_line(struct report *report,
 				 struct error *(*write)(struct report *, const char *),
 				 const char *format, va_list args)

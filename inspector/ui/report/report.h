@@ -32,6 +32,7 @@ enum report_unit {
 	REPORT_COUNT,     /* cell.number, grouped for people */
 	REPORT_BYTES,     /* cell.number, human units for people */
 	REPORT_NUMBER,    /* cell.number, plain (ids, exit statuses) */
+	REPORT_REAL,      /* cell.real, to three places */
 	REPORT_BOOL,      /* cell.number 0 or 1 */
 	REPORT_ADDRESS,   /* cell.number as "0x..." */
 	REPORT_NUMBERS,   /* cell.numbers, cell.count of them: an array in JSON, "700, 10, 10" */
@@ -66,6 +67,7 @@ struct report_cell {
 	bool absent;
 	const char *text;
 	int64_t number;
+	double real;
 	const int64_t *numbers;
 	const char *const *texts;
 	const struct report_cell *members;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 
 #include "base/array.h"
 #include "base/text.h"
@@ -136,6 +137,8 @@ static json_t *report_json_cell(const struct report_column *column, const struct
 	case REPORT_BYTES:
 	case REPORT_NUMBER:
 		return json_integer(cell->number);
+	case REPORT_REAL:
+		return json_real(round(cell->real * 1000) / 1000);
 	case REPORT_BOOL:
 		return json_boolean(cell->number);
 	case REPORT_ADDRESS:

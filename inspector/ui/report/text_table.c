@@ -17,7 +17,8 @@ enum {
 
 static bool text_table_is_right(enum report_unit unit)
 {
-	return unit == REPORT_COUNT || unit == REPORT_BYTES || unit == REPORT_NUMBER;
+	return unit == REPORT_COUNT || unit == REPORT_BYTES || unit == REPORT_NUMBER ||
+	       unit == REPORT_REAL;
 }
 
 static bool text_table_is_list(enum report_unit unit)
@@ -109,6 +110,8 @@ static struct error *text_table_raw(struct text *into, const struct report_colum
 		return text_appendf(into, "%s", human_bytes(cell->number, human));
 	case REPORT_NUMBER:
 		return text_appendf(into, "%" PRId64, cell->number);
+	case REPORT_REAL:
+		return text_appendf(into, "%.3f", cell->real);
 	case REPORT_BOOL:
 		return text_appendf(into, "%s", cell->number ? "yes" : "no");
 	case REPORT_ADDRESS:

@@ -185,11 +185,17 @@ static struct error *path_report_programs(const struct path_answer *answer)
 	};
 	struct report *report = answer->context->report;
 	const struct heap *heap = answer->graph->heap;
-	struct error *error = path_rows_begin(report, "paths");
+	// Its rows are the paths themselves, arrays of steps.
+	struct error *error = report_table(report, "paths", &path_rows_column, 1);
 
-	for (size_t i = 0; i < answer->way_count && !error; i++)
-		error = path_rows_for_programs(report, answer->context->inspected, heap,
-					       &answer->ways[i].path, &answer->ways[i].words);
+	for (size_t i = 0; i < answer->way_count && !error; i++) {
+		CLEANUP(path_rows_cells_deinit) struct path_rows_cells cells = {0};
+		error = path_rows_fill(answer->context->inspected, heap, &answer->ways[i].path,
+				       &answer->ways[i].words, &cells);
+		if (!error)
+			error = report_row(report, &(struct report_cell){.members = cells.cells,
+									 .count = cells.count});
+	}
 	if (!error)
 		error = report_table(report, "ways", columns, ARRAY_COUNT(columns));
 	for (size_t i = 0; i < answer->way_count && !error; i++) {

@@ -216,6 +216,14 @@ static void holders_add_root(struct holders *holders, uint32_t number, enum heap
 	};
 }
 
+// _PyRuntime has the main interpreter's state in it from 3.12 on: the subclasses of builtin types and more.
+static bool holders_is_runtimes(const struct holders *holders, addr_t word_at)
+{
+	addr_t runtime_at = holders->layout->var.runtime;
+
+	return runtime_at && word_at - runtime_at < holders->layout->var_size.runtime;
+}
+
 static void holders_found(void *context, addr_t word_at, uint32_t number)
 {
 	struct holders *holders = context;
@@ -229,7 +237,10 @@ static void holders_found(void *context, addr_t word_at, uint32_t number)
 		holders_name_variable(holders, word_at, name);
 	else
 		snprintf(name, sizeof(name), "thread %d", (int)holders->tid);
-	holders_add_root(holders, number, holders->kind, name);
+	holders_add_root(holders, number,
+			 holders_is_runtimes(holders, word_at) ? HEAP_ROOT_INTERPRETER
+							       : holders->kind,
+			 name);
 }
 
 // Counts the words of [@a start, @a end), as far as it can be read.

@@ -270,6 +270,22 @@ static bool types_is_always_tracked(const struct py_types *types, struct mem_win
 	return false;
 }
 
+static bool types_grows(const struct py_types *types, struct mem_window *window,
+			const struct py_type *type)
+{
+	switch (type->shape) {
+	case PY_SHAPE_LIST:
+	case PY_SHAPE_DICT:
+	case PY_SHAPE_ORDERED_DICT:
+	case PY_SHAPE_DEQUE:
+		return true;
+	case PY_SHAPE_SET:
+		return !types_derives(types, window, type->at, types->layout->var.frozenset_type);
+	default:
+		return false;
+	}
+}
+
 static struct py_type *types_add(struct py_types *types, addr_t at)
 {
 	struct py_type *type = calloc(1, sizeof(*type));
@@ -379,6 +395,7 @@ static const struct py_type *types_examine(struct py_types *types, struct mem_wi
 	seen.id = type->id;
 	*type = seen;
 	type->is_gc = flags & PY_TYPE_GC;
+	type->grows = types_grows(types, window, type);
 	type->is_always_tracked = type->is_gc && types_is_always_tracked(types, window, at);
 	type->lock_offset = types_lock_offset(types, window, c_name_at, basicsize);
 	type->presize = (type->is_gc ? layout->size.gc_head : 0) +
@@ -484,6 +501,7 @@ struct error *py_types_announce(struct py_types *types, struct heap_sink *sink,
 			.basic_size_bytes = type->basicsize,
 			.finalizer = window ? py_finalizer_of_type(types->layout, window, type)
 					    : HEAP_FINALIZER_NONE,
+			.grows = type->grows,
 		};
 		struct error *error = heap_sink_types(sink, &announced, 1);
 		if (error)

@@ -49,6 +49,8 @@ struct py_type {
 	/** Nothing but class statements made it, down to `object`: its instances are tracked from their
 	 *  first to their last moment, so what looks like one and is not tracked is stale memory. */
 	bool is_always_tracked;
+	/** See struct heap_type. */
+	bool grows;
 	/** The size does not depend on the object. */
 	bool is_fixed;
 	/** Where an object has the address of its lock of the C library, which owns no objects; 0: none. */

@@ -101,6 +101,13 @@ static struct error *graph_roots(struct py_pass *pass, struct mem_window *window
 			error = graph_root(pass, modules_at, HEAP_ROOT_INTERPRETER, "sys.modules");
 		if (!error)
 			error = graph_modules(pass, window, modules_at);
+		if (!error && layout->f.interp_interned.present)
+			error = graph_root(pass,
+					   mem_window_word(window,
+							   interpreters->at[i] +
+								   layout->f.interp_interned.offset,
+							   0),
+					   HEAP_ROOT_INTERNED, "interned strings");
 	}
 	if (!error && layout->var.interned)
 		error = graph_root(pass, mem_window_word(window, layout->var.interned, 0),
