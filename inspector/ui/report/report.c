@@ -14,6 +14,11 @@ struct error *report_table(struct report *report, const char *key,
 	return report->ops->table(report, key, columns, count);
 }
 
+struct error *report_live(struct report *report, const struct report_column *columns, size_t count)
+{
+	return report->ops->live(report, columns, count);
+}
+
 struct error *report_row(struct report *report, const struct report_cell *cells)
 {
 	return report->ops->row(report, cells);
@@ -59,6 +64,11 @@ struct error *report_note(struct report *report, const char *format, ...)
 	struct error *error = report_line(report, report->ops->note, format, args);
 	va_end(args);
 	return error;
+}
+
+struct error *report_amend(struct report *report, const struct report_head *head)
+{
+	return report->ops->amend(report, head);
 }
 
 struct error *report_end(struct report *report)

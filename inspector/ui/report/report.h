@@ -5,8 +5,8 @@
 /*
  * SEAM 5: how an answer is written: text for people, JSON for programs (CLI.md), more to come.
  * A verb describes its answer once, as a head, sections of key/values, and tables of rows; the
- * implementation decides the looks. Nothing is printed before end(): an error half-way leaves stdout
- * empty. Every text may hold any bytes (names come from the inspected process): the implementation
+ * implementation decides the looks. Nothing is printed before end(), but for a table that is live: an
+ * error half-way leaves stdout empty. Every text may hold any bytes (names come from the inspected process): the implementation
  * makes them harmless for its reader.
  *
  * How the process was stopped and what could not be read is in the head, and every implementation
@@ -32,7 +32,9 @@ enum report_unit {
 	REPORT_COUNT,     /* cell.number, grouped for people */
 	REPORT_BYTES,     /* cell.number, human units for people */
 	REPORT_NUMBER,    /* cell.number, plain (ids, exit statuses) */
-	REPORT_REAL,      /* cell.real, to three places */
+	REPORT_DURATION,  /* cell.number of nanoseconds, human units for people */
+	REPORT_REAL,      /* cell.real, to six places; to three for people */
+	REPORT_FIGURE,    /* cell.number in the unit that cell.unit names: its rows differ */
 	REPORT_BOOL,      /* cell.number 0 or 1 */
 	REPORT_ADDRESS,   /* cell.number as "0x..." */
 	REPORT_NUMBERS,   /* cell.numbers, cell.count of them: an array in JSON, "700, 10, 10" */
@@ -68,6 +70,10 @@ struct report_cell {
 	const char *text;
 	int64_t number;
 	double real;
+	/** Of REPORT_FIGURE: REPORT_COUNT, REPORT_BYTES or REPORT_DURATION; and whether it is a change,
+	 *  of which people see the sign. */
+	enum report_unit unit;
+	bool is_change;
 	const int64_t *numbers;
 	const char *const *texts;
 	const struct report_cell *members;
@@ -130,12 +136,15 @@ struct report_ops {
 	struct error *(*begin)(struct report *report, const struct report_head *head);
 	struct error *(*table)(struct report *report, const char *key,
 			       const struct report_column *columns, size_t count);
+	struct error *(*live)(struct report *report, const struct report_column *columns,
+			      size_t count);
 	struct error *(*row)(struct report *report, const struct report_cell *cells);
 	struct error *(*object)(struct report *report, const char *key,
 				const struct report_column *columns, size_t count,
 				const struct report_cell *cells);
 	struct error *(*heading)(struct report *report, const char *text);
 	struct error *(*note)(struct report *report, const char *text);
+	struct error *(*amend)(struct report *report, const struct report_head *head);
 	struct error *(*end)(struct report *report);
 	void (*destroy)(struct report *report);
 };
@@ -161,6 +170,11 @@ MUST_USE struct error *report_begin(struct report *report, const struct report_h
  *  programs is not in JSON. @a key and @a columns must outlive the report. */
 MUST_USE struct error *report_table(struct report *report, const char *key,
 				    const struct report_column *columns, size_t count);
+/** Starts a table that goes on as long as the verb runs, for people alone: each row is shown as it comes,
+ *  with all that was reported before. For programs, who get one document, the verb reports at its end
+ *  what is worth keeping. @a columns must outlive the report. */
+MUST_USE struct error *report_live(struct report *report, const struct report_column *columns,
+				   size_t count);
 MUST_USE struct error *report_row(struct report *report, const struct report_cell *cells);
 /** One row with its keys, {"key": {...}} in JSON; with @a key NULL its members stand at the top. When
  *  all its keys are keys of the table before it, it is a last row of that table for people (a total),
@@ -174,6 +188,9 @@ MUST_USE PRINTF_LIKE(2, 3) struct error *report_heading(struct report *report, c
 /** A sentence for people, and an element of "notes" in JSON. */
 MUST_USE PRINTF_LIKE(2, 3) struct error *report_note(struct report *report, const char *format,
 						     ...);
+/** Tells anew how the process was stopped and what could not be read: for a verb that did not know it
+ *  when it began. @a head is otherwise that of the beginning. */
+MUST_USE struct error *report_amend(struct report *report, const struct report_head *head);
 /** Writes everything out; fails when it cannot be written (disk full, closed pipe). */
 MUST_USE struct error *report_end(struct report *report);
 /** Takes NULL. */

@@ -136,9 +136,13 @@ static json_t *report_json_cell(const struct report_column *column, const struct
 	case REPORT_COUNT:
 	case REPORT_BYTES:
 	case REPORT_NUMBER:
+	case REPORT_DURATION:
+	case REPORT_FIGURE:
 		return json_integer(cell->number);
 	case REPORT_REAL:
-		return json_real(round(cell->real * 1000) / 1000);
+		// JSON has no word for what is no number, and jansson refuses it.
+		return isfinite(cell->real) ? json_real(round(cell->real * 1e6) / 1e6)
+					    : json_null();
 	case REPORT_BOOL:
 		return json_boolean(cell->number);
 	case REPORT_ADDRESS:
@@ -311,6 +315,14 @@ static struct error *report_json_table(struct report *report, const char *key,
 	return report_json_set(json->root, key, json->rows);
 }
 
+// Its rows are for people.
+static struct error *report_json_live(struct report *report, const struct report_column *columns,
+				      size_t count)
+{
+	((struct report_json *)report)->rows = NULL;
+	return NULL;
+}
+
 static struct error *report_json_row(struct report *report, const struct report_cell *cells)
 {
 	struct report_json *json = (struct report_json *)report;
@@ -391,10 +403,13 @@ struct error *report_json_create(FILE *out, struct report **ret)
 	static const struct report_ops ops = {
 		.begin = report_json_begin,
 		.table = report_json_table,
+		.live = report_json_live,
 		.row = report_json_row,
 		.object = report_json_object,
 		.heading = report_json_heading,
 		.note = report_json_note,
+		// Keys that are set again take the place of those before.
+		.amend = report_json_begin,
 		.end = report_json_end,
 		.destroy = report_json_destroy,
 	};

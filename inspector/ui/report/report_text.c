@@ -27,9 +27,10 @@ struct report_text {
 	/** The body ends with a heading, for what comes next. */
 	bool headed;
 
-	/** The table under way, and its key. */
+	/** The table under way, and its key; a live one is written row by row. */
 	const char *key;
 	struct text_table table;
+	bool live;
 };
 
 // One line of prose; what is in it is made harmless.
@@ -98,6 +99,9 @@ static struct error *report_text_section(struct report_text *text)
 
 static struct error *report_text_flush_table(struct report_text *text)
 {
+	if (text->live)
+		text_table_deinit(&text->table);
+	text->live = false;
 	if (!text->table.column_count)
 		return NULL;
 	bool titled = text->begun && !text->headed;
@@ -223,6 +227,15 @@ static struct error *report_text_begin(struct report *report, const struct repor
 	return error ? error : text_appendf(&text->body, "\n");
 }
 
+static struct error *report_text_amend(struct report *report, const struct report_head *head)
+{
+	struct report_text *text = (struct report_text *)report;
+
+	text->closing.length = 0;
+	struct error *error = report_text_pause(text, head);
+	return error ? error : report_text_problems(text, head);
+}
+
 static bool report_text_is_for_people(const struct report_column *columns, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
@@ -244,9 +257,42 @@ static struct error *report_text_table(struct report *report, const char *key,
 	return text_table_init(&text->table, columns, count);
 }
 
+// What there is so far goes out at once.
+static struct error *report_text_put(struct report_text *text)
+{
+	errno = 0;
+	if (fwrite(text_chars(&text->body), 1, text->body.length, text->out) != text->body.length ||
+	    fflush(text->out) == EOF)
+		return error_create_os(errno, "cannot write the report");
+	text->body.length = 0;
+	return NULL;
+}
+
+static struct error *report_text_live(struct report *report, const struct report_column *columns,
+				      size_t count)
+{
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = report_text_flush_table(text);
+
+	if (!error)
+		error = report_text_section(text);
+	if (!error)
+		error = text_table_init(&text->table, columns, count);
+	text->live = true;
+	if (!error)
+		error = text_table_write_on(&text->table, text->style.color, &text->body);
+	return error ? error : report_text_put(text);
+}
+
 static struct error *report_text_row(struct report *report, const struct report_cell *cells)
 {
-	return text_table_add(&((struct report_text *)report)->table, cells);
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = text_table_add(&text->table, cells);
+
+	if (error || !text->live)
+		return error;
+	error = text_table_write_on(&text->table, false, &text->body);
+	return error ? error : report_text_put(text);
 }
 
 static struct error *report_text_members(struct report_text *text,
@@ -285,7 +331,7 @@ static struct error *report_text_object(struct report *report, const char *key,
 
 	if (!report_text_is_for_people(columns, count))
 		return NULL;
-	if (text_table_fits(&text->table, columns, count))
+	if (!text->live && text_table_fits(&text->table, columns, count))
 		return text_table_add_total(&text->table, key, columns, count, cells);
 	struct error *error = report_text_flush_table(text);
 	if (!error)
@@ -338,13 +384,7 @@ static struct error *report_text_end(struct report *report)
 		error = report_text_section(text);
 	if (!error)
 		error = text_append(&text->body, text_chars(&text->closing), text->closing.length);
-	if (error)
-		return error;
-	errno = 0;
-	if (fwrite(text_chars(&text->body), 1, text->body.length, text->out) != text->body.length ||
-	    fflush(text->out) == EOF)
-		return error_create_os(errno, "cannot write the report");
-	return NULL;
+	return error ? error : report_text_put(text);
 }
 
 static void report_text_destroy(struct report *report)
@@ -362,10 +402,12 @@ struct error *report_text_create(FILE *out, const struct report_style *style, st
 	static const struct report_ops ops = {
 		.begin = report_text_begin,
 		.table = report_text_table,
+		.live = report_text_live,
 		.row = report_text_row,
 		.object = report_text_object,
 		.heading = report_text_heading,
 		.note = report_text_note,
+		.amend = report_text_amend,
 		.end = report_text_end,
 		.destroy = report_text_destroy,
 	};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/duration.h"
 #include "ui/report/safe_text.h"
 
 enum {
@@ -18,7 +19,7 @@ enum {
 static bool text_table_is_right(enum report_unit unit)
 {
 	return unit == REPORT_COUNT || unit == REPORT_BYTES || unit == REPORT_NUMBER ||
-	       unit == REPORT_REAL;
+	       unit == REPORT_DURATION || unit == REPORT_REAL || unit == REPORT_FIGURE;
 }
 
 static bool text_table_is_list(enum report_unit unit)
@@ -94,10 +95,24 @@ static struct error *text_table_objects(struct text *into, const struct report_c
 	return error;
 }
 
+static struct error *text_table_figure(struct text *into, enum report_unit unit,
+				       const struct report_cell *cell)
+{
+	char human[HUMAN_CHARS], duration[DURATION_CHARS];
+	uint64_t ns = cell->number < 0 ? -(uint64_t)cell->number : (uint64_t)cell->number;
+	const char *sign = cell->is_change && cell->number > 0 ? "+" : "";
+
+	if (unit == REPORT_DURATION)
+		return text_appendf(into, "%s%s", cell->number < 0 ? "-" : sign,
+				    duration_format(ns, duration));
+	return text_appendf(into, "%s%s", sign,
+			    unit == REPORT_BYTES ? human_bytes(cell->number, human)
+						 : human_count(cell->number, human));
+}
+
 static struct error *text_table_raw(struct text *into, const struct report_column *column,
 				    const struct report_cell *cell)
 {
-	char human[HUMAN_CHARS];
 
 	if (cell->absent || (text_table_is_list(column->unit) && !cell->count))
 		return text_appendf(into, "-");
@@ -105,9 +120,11 @@ static struct error *text_table_raw(struct text *into, const struct report_colum
 	case REPORT_TEXT:
 		return text_appendf(into, "%s", cell->text ? cell->text : "-");
 	case REPORT_COUNT:
-		return text_appendf(into, "%s", human_count(cell->number, human));
 	case REPORT_BYTES:
-		return text_appendf(into, "%s", human_bytes(cell->number, human));
+	case REPORT_DURATION:
+		return text_table_figure(into, column->unit, cell);
+	case REPORT_FIGURE:
+		return text_table_figure(into, cell->unit, cell);
 	case REPORT_NUMBER:
 		return text_appendf(into, "%" PRId64, cell->number);
 	case REPORT_REAL:
@@ -190,6 +207,7 @@ void text_table_deinit(struct text_table *table)
 	for (size_t i = 0; i < table->cell_count; i++)
 		free(table->cells[i].chars);
 	free(table->cells);
+	free(table->widths);
 	*table = (struct text_table){0};
 }
 
@@ -319,5 +337,51 @@ struct error *text_table_write(const struct text_table *table, bool color, struc
 		if (!error)
 			error = text_appendf(into, "%s\n", bold ? "\033[0m" : "");
 	}
+	return error;
+}
+
+static size_t text_table_usual_width(enum report_unit unit)
+{
+	switch (unit) {
+	case REPORT_COUNT:
+		return strlen("999,999,999");
+	case REPORT_BYTES:
+		return strlen("1023.9 MiB");
+	case REPORT_DURATION:
+		return strlen("999.9 ms");
+	default:
+		return 0;
+	}
+}
+
+struct error *text_table_write_on(struct text_table *table, bool color, struct text *into)
+{
+	_cleanup_free_ size_t *widths = text_table_widths(table);
+	bool begins = !table->widths;
+	struct error *error = NULL;
+
+	if (begins)
+		table->widths = calloc(table->column_count, sizeof(*table->widths));
+	if (!widths || !table->widths)
+		return error_no_memory();
+	for (size_t i = 0; i < table->column_count; i++) {
+		size_t usual = text_table_usual_width(table->columns[i].unit);
+		if (table->widths[i] < usual)
+			table->widths[i] = usual;
+		if (table->widths[i] < widths[i])
+			table->widths[i] = widths[i];
+	}
+	for (size_t i = 0; i < table->cell_count && !error; i += table->column_count) {
+		bool bold = color && begins && i == 0;
+
+		error = text_appendf(into, "%s", bold ? "\033[1m" : "");
+		if (!error)
+			error = text_table_write_row(table, &table->cells[i], table->widths, into);
+		if (!error)
+			error = text_appendf(into, "%s\n", bold ? "\033[0m" : "");
+	}
+	for (size_t i = 0; i < table->cell_count; i++)
+		free(table->cells[i].chars);
+	table->cell_count = 0;
 	return error;
 }

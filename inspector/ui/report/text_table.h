@@ -25,6 +25,8 @@ struct text_table {
 	struct text_table_cell *cells;
 	size_t cell_count;
 	size_t cell_capacity;
+	/** Of a table that is written row by row; NULL before the first. */
+	size_t *widths;
 };
 
 /** Appends a value as people read it; adds its width to *@a width unless that is NULL. */
@@ -55,5 +57,9 @@ bool text_table_is_empty(const struct text_table *table);
 /** Appends the table; the headings are bold in @a color. */
 MUST_USE struct error *text_table_write(const struct text_table *table, bool color,
 					struct text *into);
+
+/** Appends what has come since the last time and forgets it. Columns begin as wide as their unit needs
+ *  as a rule, and grow. */
+MUST_USE struct error *text_table_write_on(struct text_table *table, bool color, struct text *into);
 
 #endif
