@@ -256,6 +256,17 @@ struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes)
 	return NULL;
 }
 
+bool process_pss(pid_t pid, uint64_t *ret_bytes)
+{
+	_cleanup_text_ struct text text = {0};
+	_cleanup_error_ struct error *error = process_file(pid, "smaps_rollup", &text);
+
+	if (error || !status_find(text_chars(&text), "Pss"))
+		return false;
+	*ret_bytes = status_number(text_chars(&text), "Pss", 10) << 10;
+	return true;
+}
+
 void process_thread_name(pid_t pid, pid_t tid, char *into, size_t bytes)
 {
 	char name[32];

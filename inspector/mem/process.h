@@ -70,6 +70,10 @@ MUST_USE struct error *process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_
 /** The arguments as one NUL-separated block of *@a ret_bytes bytes, freed by the caller. */
 MUST_USE struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes);
 
+/** The proportional set size: resident memory, pages shared with others counted by their part. False
+ *  when the kernel does not tell. It walks the process's page tables for it. */
+bool process_pss(pid_t pid, uint64_t *ret_bytes);
+
 /** The thread's name (comm) into @a into of @a bytes; "" when it has ended. */
 void process_thread_name(pid_t pid, pid_t tid, char *into, size_t bytes);
 

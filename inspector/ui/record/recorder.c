@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/record/recorder.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/array.h"
+#include "base/clock.h"
+#include "base/interrupt.h"
+#include "mem/process.h"
+
+// In the order of enum recorder_series.
+static const struct {
+	const char *name;
+	enum series_unit unit;
+} recorder_series[RECORDER_SERIES_COUNT] = {
+	[RECORDER_RSS] = {"rss", SERIES_BYTES},
+	[RECORDER_VSS] = {"vss", SERIES_BYTES},
+	[RECORDER_PSS] = {"pss", SERIES_BYTES},
+	[RECORDER_OBJECTS] = {"objects", SERIES_COUNT},
+	[RECORDER_GARBAGE] = {"garbage", SERIES_COUNT},
+	[RECORDER_PAUSE] = {"pause", SERIES_NS},
+};
+
+static int64_t recorder_calendar_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// By the clock that nobody sets: within a run a point is as much later as it was.
+static int64_t recorder_now_ms(const struct recorder *recorder)
+{
+	return recorder->began_ms + (int64_t)((clock_now_ns() - recorder->began_ns) / 1000000);
+}
+
+static struct error *recorder_describe(struct record_process *process, struct inspected *inspected)
+{
+	_cleanup_free_ char *block = NULL;
+	size_t bytes = 0;
+	struct report_head head;
+	struct process_status status;
+	struct error *error = process_status_read(inspected->pid, &status);
+
+	if (!error)
+		error = process_arguments(inspected->pid, &block, &bytes);
+	if (error)
+		return error;
+	inspected_head(inspected, "watch", NULL, NULL, &head);
+	*process =
+		(struct record_process){.pid = inspected->pid, .start_ticks = status.start_ticks};
+	snprintf(process->runtime, sizeof(process->runtime), "%s", head.runtime ?: "");
+	snprintf(process->version, sizeof(process->version), "%s", head.version ?: "");
+	snprintf(process->build, sizeof(process->build), "%s", head.build ?: "");
+	while (bytes && !block[bytes - 1])
+		bytes--;
+	for (size_t i = 0; i < bytes; i++)
+		if (!block[i])
+			block[i] = ' ';
+	snprintf(process->program, sizeof(process->program), "%s", bytes ? block : "");
+	return NULL;
+}
+
+struct error *recorder_start(struct recorder *recorder, struct inspected *inspected,
+			     const struct recorder_options *options)
+{
+	struct record record = recorder->record;
+	struct error *error = recorder_describe(&record.process, inspected);
+
+	// A recording without stops has all series, too: a later one of the same record may stop.
+	for (size_t i = 0; i < RECORDER_SERIES_COUNT && !error; i++) {
+		struct record_series *series;
+
+		error = record_add_series(&record, recorder_series[i].name, recorder_series[i].unit,
+					  &series);
+	}
+	if (error)
+		return error;
+	record_interrupt(&record);
+	record.ended[0] = '\0';
+	*recorder = (struct recorder){
+		.record = record,
+		.options = *options,
+		.running = true,
+		.began_ns = clock_now_ns(),
+		.began_ms = recorder_calendar_ms(),
+	};
+	recorder->options.path = NULL;
+	recorder->due_ns = recorder->began_ns;
+	// The clock may have been set back since the run before.
+	if (record.point_count && recorder->began_ms <= record.end_ms)
+		recorder->began_ms = record.end_ms + 1;
+	if (options->path)
+		error = record_writer_open(options->path, &recorder->writer);
+	if (!error && recorder->writer)
+		error = record_writer_begin(recorder->writer, &recorder->record,
+					    recorder->began_ms);
+	if (error) {
+		recorder->running = false;
+		record_writer_close(take_ptr(recorder->writer));
+	}
+	return error;
+}
+
+uint64_t recorder_due_ns(const struct recorder *recorder)
+{
+	return recorder->running ? recorder->due_ns : UINT64_MAX;
+}
+
+/** One point under way. */
+struct recorder_point {
+	int64_t values[RECORD_SERIES_MAX];
+	uint64_t pause_total_ns;
+	bool inexact;
+};
+
+static void point_add_look(struct recorder *recorder, struct recorder_point *point,
+			   const struct session_look *look)
+{
+	point->pause_total_ns += look->pause_total_ns;
+	recorder->stops += look->stops;
+	recorder->pause_ns = look->pause_ns;
+	recorder->pause_total_ns += look->pause_total_ns;
+}
+
+static struct error *recorder_count(struct recorder *recorder, struct inspected *inspected,
+				    struct recorder_point *point)
+{
+	_cleanup_census_ struct census census = {0};
+	struct target_facts facts = {0};
+	struct session_look look = {0};
+	struct error *error = inspected_facts(inspected, &look, &facts);
+
+	point_add_look(recorder, point, &look);
+	if (error)
+		return error;
+	// -1 is how a target says that its runtime does not tell.
+	if (facts.garbage_count >= 0)
+		point->values[RECORDER_GARBAGE] = facts.garbage_count;
+	target_facts_deinit(&facts);
+	look = (struct session_look){0};
+	error = inspected_census(inspected, &look, &census);
+	point_add_look(recorder, point, &look);
+	if (error)
+		return error;
+	point->values[RECORDER_OBJECTS] = (int64_t)census.total.count;
+	point->values[RECORDER_PAUSE] = (int64_t)point->pause_total_ns;
+	point->inexact = !look.consistent || census.unreadable || census.truncated;
+	if (census.unreadable > recorder->unreadable)
+		recorder->unreadable = census.unreadable;
+	if (census.truncated > recorder->truncated)
+		recorder->truncated = census.truncated;
+	return NULL;
+}
+
+// What fails once may be there the next time (a debugger came and went); the first time it will not.
+static struct error *recorder_count_if_it_can(struct recorder *recorder,
+					      struct inspected *inspected,
+					      struct recorder_point *point)
+{
+	struct error *error = recorder_count(recorder, inspected, point);
+
+	if (!error || !recorder->point_count || error->code == ERROR_INTERRUPTED ||
+	    error->code == ERROR_NO_MEMORY)
+		return error;
+	recorder->failed_count++;
+	snprintf(recorder->failure, sizeof(recorder->failure), "%s", error->message);
+	error_destroy(error);
+	return NULL;
+}
+
+// False when the process is not there any more.
+static bool recorder_read_status(const struct recorder *recorder, struct process_status *ret)
+{
+	const struct record_process *process = &recorder->record.process;
+	_cleanup_error_ struct error *error = process_status_read(process->pid, ret);
+
+	return !error && !process_state_is_dead(ret->state) &&
+	       ret->start_ticks == process->start_ticks;
+}
+
+static bool recorder_read_memory(const struct recorder *recorder, struct recorder_point *point)
+{
+	struct process_status status;
+	uint64_t pss;
+
+	if (!recorder_read_status(recorder, &status))
+		return false;
+	point->values[RECORDER_RSS] = (int64_t)status.rss_bytes;
+	point->values[RECORDER_VSS] = (int64_t)status.vss_bytes;
+	if (process_pss(status.pid, &pss))
+		point->values[RECORDER_PSS] = (int64_t)pss;
+	return true;
+}
+
+bool recorder_process_lives(const struct recorder *recorder)
+{
+	struct process_status status;
+
+	return recorder_read_status(recorder, &status);
+}
+
+static void recorder_plan_next(struct recorder *recorder, uint64_t pause_ns)
+{
+	uint64_t interval_ns = recorder->options.interval_ns, now_ns = clock_now_ns();
+	double needed_ns = (double)pause_ns / recorder->options.pause_share_max;
+
+	if (needed_ns > (double)interval_ns) {
+		// A pause of seconds with the smallest of shares is a year, not an overflow.
+		interval_ns = needed_ns < 3e16 ? (uint64_t)needed_ns : (uint64_t)3e16;
+	}
+	recorder->planned_ns = interval_ns;
+	recorder->due_ns += interval_ns;
+	// Points that were missed are not made up for.
+	if (recorder->due_ns < now_ns)
+		recorder->due_ns = now_ns + interval_ns;
+}
+
+static struct error *recorder_keep(struct recorder *recorder, const struct recorder_point *point)
+{
+	struct record *record = &recorder->record;
+	int64_t time_ms = recorder_now_ms(recorder);
+
+	if (record->point_count && time_ms <= record->end_ms)
+		time_ms = record->end_ms + 1;
+	struct error *error = record_add(record, time_ms, point->values, NULL);
+	if (error)
+		return error;
+	recorder->point_count++;
+	if (recorder->planned_ns > recorder->options.interval_ns &&
+	    recorder->planned_ns > recorder->longest_interval_ns)
+		recorder->longest_interval_ns = recorder->planned_ns;
+	record->inexact_count += point->inexact;
+	recorder->time_ms = time_ms;
+	memcpy(recorder->values, point->values, sizeof(recorder->values));
+	if (recorder->writer)
+		error = record_writer_add(recorder->writer, record, time_ms, point->values,
+					  point->inexact);
+	return error;
+}
+
+static struct error *recorder_measure(struct recorder *recorder, struct inspected *inspected,
+				      bool *ret_alive)
+{
+	struct recorder_point point;
+	struct error *error = NULL;
+
+	for (size_t i = 0; i < ARRAY_COUNT(point.values); i++)
+		point.values[i] = SERIES_ABSENT;
+	point.pause_total_ns = 0;
+	point.inexact = false;
+	*ret_alive = recorder_read_memory(recorder, &point);
+	if (!*ret_alive)
+		return NULL;
+	if (!recorder->options.no_stop)
+		error = recorder_count_if_it_can(recorder, inspected, &point);
+	if (error) {
+		// It may be that the process has just ended.
+		*ret_alive = recorder_read_memory(recorder, &point);
+		if (*ret_alive || !recorder->point_count)
+			return error;
+		error_destroy(error);
+		return NULL;
+	}
+	error = recorder_keep(recorder, &point);
+	recorder_plan_next(recorder, point.pause_total_ns);
+	return error;
+}
+
+struct error *recorder_take(struct recorder *recorder, struct inspected *inspected)
+{
+	bool alive = true;
+	struct error *error = recorder_measure(recorder, inspected, &alive);
+
+	if (error) {
+		error_destroy(recorder_stop(recorder, error->message));
+		return error;
+	}
+	if (!alive)
+		return recorder_stop(recorder, "the process has ended");
+	if (recorder->options.points_max && recorder->point_count >= recorder->options.points_max)
+		return recorder_stop(recorder, "all points were taken");
+	return NULL;
+}
+
+struct error *recorder_stop(struct recorder *recorder, const char *how)
+{
+	struct error *error = NULL;
+
+	if (!recorder->running)
+		return NULL;
+	recorder->running = false;
+	snprintf(recorder->record.ended, sizeof(recorder->record.ended), "%s", how);
+	if (recorder->writer)
+		error = record_writer_end(recorder->writer, &recorder->record,
+					  recorder_now_ms(recorder), how);
+	record_writer_close(take_ptr(recorder->writer));
+	return error;
+}
+
+void recorder_deinit(struct recorder *recorder)
+{
+	record_writer_close(recorder->writer);
+	record_deinit(&recorder->record);
+	*recorder = (struct recorder){0};
+}
