@@ -29,6 +29,8 @@ const struct command *const commands[] = {
 	&command_path,
 	&command_retained,
 	&command_export,
+	&command_watch,
+	&command_stats,
 	&command_eval,
 	&command_repl,
 	&command_help,
@@ -88,7 +90,8 @@ bool command_takes_common(const struct command *command, enum arguments_common c
 	case ARGUMENTS_FORCE:
 		return command->flags & COMMAND_REPORTS;
 	case ARGUMENTS_LIMIT:
-		return command->flags & COMMAND_REPORTS && !(command->flags & COMMAND_WRITES_FILE);
+		return command->flags & COMMAND_REPORTS &&
+		       !(command->flags & (COMMAND_WRITES_FILE | COMMAND_GOES_ON));
 	case ARGUMENTS_PID:
 		return command->flags & COMMAND_INSPECTS;
 	case ARGUMENTS_SNAPSHOT:
@@ -184,7 +187,8 @@ static struct error *command_answer(const struct command *command, struct comman
 	_cleanup_progress_ struct progress *progress = NULL;
 	bool reports = command->flags & COMMAND_REPORTS;
 
-	if (reports && !arguments_has(context->arguments, ARGUMENTS_QUIET))
+	if (reports && !(command->flags & COMMAND_GOES_ON) &&
+	    !arguments_has(context->arguments, ARGUMENTS_QUIET))
 		progress = progress_start(command->name);
 	struct error *error = command->run(context);
 	progress_stop(take_ptr(progress));

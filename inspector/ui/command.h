@@ -76,6 +76,8 @@ enum command_flags {
 	COMMAND_WRITES_FILE = 1 << 4,
 	/** Reads the heap, or has other verbs read it: takes --snapshot. */
 	COMMAND_READS_HEAP = 1 << 5,
+	/** Shows what it has as it goes, until it is asked to stop: no sign of life, no -n. */
+	COMMAND_GOES_ON = 1 << 6,
 };
 
 /** What a verb is given to run. */
@@ -166,8 +168,10 @@ extern const struct command command_refs;
 extern const struct command command_repl;
 extern const struct command command_retained;
 extern const struct command command_show;
+extern const struct command command_stats;
 extern const struct command command_suspects;
 extern const struct command command_types;
 extern const struct command command_version;
+extern const struct command command_watch;
 
 #endif

@@ -28,7 +28,7 @@ packages_of() {
 	test)
 		packages_of build
 		packages_of demo
-		echo libcmocka-dev gdb gdbserver sqlite3
+		echo libcmocka-dev gdb gdbserver sqlite3 librsvg2-bin
 		echo python3 python3-pytest python3-pytest-xdist python3-pexpect
 		;;
 	lint)

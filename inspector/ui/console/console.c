@@ -2,6 +2,7 @@
 #include "ui/console/console.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,16 +10,20 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 #include "mem/process.h"
 #include "ui/command.h"
 #include "ui/console/console_line.h"
-#include "ui/report/safe_text.h"
 #include "ui/console/words.h"
+#include "ui/record/recorder.h"
+#include "ui/report/safe_text.h"
 
 enum {
 	/** More names than anybody completes. */
 	CONSOLE_TYPES_MAX = 20000,
+	/** As often we look whether the process is still there. */
+	CONSOLE_WAIT_MAX_MS = 1000,
 };
 
 struct console {
@@ -30,7 +35,8 @@ struct console {
 	bool leave;
 	/** The process has ended, and we have said so. */
 	bool ended;
-	char notice[48];
+	struct text notice;
+	struct recorder recorder;
 	/** Of the process when we attached: a process id may be given to another one. */
 	uint64_t start_ticks;
 	/** Of the first line that failed. */
@@ -216,9 +222,20 @@ static bool console_notices_end(struct console *console)
 	if (console->ended || console_process_lives(console))
 		return false;
 	console->ended = true;
-	snprintf(console->notice, sizeof(console->notice), "process %d has ended",
-		 (int)console->inner->pid);
 	return true;
+}
+
+struct recorder *console_recorder(struct console *console)
+{
+	return &console->recorder;
+}
+
+// Takes a point when one is due. Of what the lines saw before, for completion, it is no part.
+static struct error *console_record(struct console *console)
+{
+	if (clock_now_ns() < recorder_due_ns(&console->recorder))
+		return NULL;
+	return recorder_take(&console->recorder, console->inner);
 }
 
 static void console_print_error(struct console *console, const struct error *error,
@@ -280,7 +297,11 @@ static void console_run_line(struct console *console, const char *line)
 {
 	_cleanup_words_ struct words words = {0};
 	const struct command *command = NULL;
+	_cleanup_error_ struct error *unrecorded = console_record(console);
 	_cleanup_error_ struct error *error = words_split(line, &words);
+
+	if (unrecorded)
+		console_print_error(console, unrecorded, NULL);
 
 	if (!error && words.count)
 		error = console_run_words(console, &words, &command);
@@ -293,12 +314,42 @@ static bool console_goes_on(const struct console *console)
 	return !console->leave && !interrupt_pending();
 }
 
+// At most this long until something is to be done for the recording, in milliseconds.
+static int console_wait_ms(void *closure)
+{
+	const struct console *console = closure;
+	uint64_t due_ns = recorder_due_ns(&console->recorder), now_ns = clock_now_ns();
+
+	if (due_ns <= now_ns)
+		return 0;
+	uint64_t wait_ms = (due_ns - now_ns + 999999) / 1000000;
+	return wait_ms < CONSOLE_WAIT_MAX_MS ? (int)wait_ms : CONSOLE_WAIT_MAX_MS;
+}
+
+// Records until there is something to read.
+static void console_await_stdin(struct console *console)
+{
+	struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	while (console->recorder.running && !interrupt_pending() &&
+	       poll(&input, 1, console_wait_ms(console)) <= 0) {
+		_cleanup_error_ struct error *error = console_record(console);
+		if (error)
+			console_print_error(console, error, NULL);
+	}
+}
+
 static struct error *console_run_stdin(struct console *console)
 {
 	_cleanup_free_ char *line = NULL;
 	size_t size = 0;
 
+	// What is in a buffer of ours nobody could wait for.
+	setvbuf(stdin, NULL, _IONBF, 0);
 	while (console_goes_on(console)) {
+		console_await_stdin(console);
+		if (interrupt_pending())
+			break;
 		errno = 0;
 		if (getline(&line, &size, stdin) < 0) {
 			if (errno && errno != EINTR)
@@ -329,13 +380,28 @@ static void console_complete(void *closure, struct complete_question *question)
 static const char *console_notice(void *closure)
 {
 	struct console *console = closure;
+	_cleanup_error_ struct error *unrecorded = console_record(console);
+	struct error *error = NULL;
 
-	return console_notices_end(console) ? console->notice : NULL;
+	console->notice.length = 0;
+	if (unrecorded)
+		error = command_format_error(unrecorded, NULL, COMMAND_IN_CONSOLE,
+					     &console->notice);
+	else if (console_notices_end(console))
+		error = text_appendf(&console->notice, "process %d has ended",
+				     (int)console->inner->pid);
+	// It ends with a line of its own.
+	size_t length = console->notice.length;
+	if (length && console->notice.chars[length - 1] == '\n')
+		console->notice.chars[length - 1] = '\0';
+	error_destroy(error);
+	return length ? console->notice.chars : NULL;
 }
 
 static const struct console_line_ops console_line_ops = {
 	.complete = console_complete,
 	.notice = console_notice,
+	.wait_ms = console_wait_ms,
 };
 
 static struct error *console_run_terminal(struct console *console)
@@ -393,6 +459,12 @@ struct error *console_run(struct inspected *inspected, const struct console_opti
 		error = console_run_terminal(&console);
 	else
 		error = console_run_stdin(&console);
+	_cleanup_error_ struct error *unrecorded =
+		recorder_stop(&console.recorder, "the console was left");
+	if (unrecorded)
+		console_print_error(&console, unrecorded, NULL);
+	recorder_deinit(&console.recorder);
+	text_deinit(&console.notice);
 	console_forget_types(&console);
 	free(console.types);
 	*ret_status = console.status;

@@ -15,6 +15,7 @@
 #include "ui/inspected.h"
 
 struct console;
+struct recorder;
 
 struct console_options {
 	/** These lines instead of stdin; NULL reads stdin. */
@@ -34,6 +35,9 @@ bool console_is_interactive(const struct console_options *options);
  */
 MUST_USE struct error *console_run(struct inspected *inspected,
 				   const struct console_options *options, int *ret_status);
+
+/** What `watch` records here, while a person types and between lines; lives as long as the console. */
+struct recorder *console_recorder(struct console *console);
 
 /** No line after this one. */
 void console_leave(struct console *console);

@@ -14,8 +14,6 @@
 #include "ui/console/history.h"
 #include "ui/console/words.h"
 
-enum { CONSOLE_LINE_NOTICE_MS = 1000 };
-
 // readline is one per process and calls back without an argument of ours.
 static struct {
 	char prompt[64];
@@ -148,7 +146,7 @@ char *console_line_read(void)
 	while (!console_line.done) {
 		struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
 		bool goes_on = console_line_tend();
-		if (goes_on && poll(&input, 1, CONSOLE_LINE_NOTICE_MS) > 0)
+		if (goes_on && poll(&input, 1, console_line.ops->wait_ms(console_line.closure)) > 0)
 			rl_callback_read_char();
 		else if (!goes_on)
 			console_line_take(NULL);

@@ -13,8 +13,11 @@
 struct console_line_ops {
 	/** Adds what only the console knows to the question. */
 	void (*complete)(void *closure, struct complete_question *question);
-	/** Asked about once a second: something to say to the person, or NULL. */
+	/** Asked whenever something came, and after wait_ms(): something to say to the person, or
+	 *  NULL. */
 	const char *(*notice)(void *closure);
+	/** How long to wait for the person at most, in milliseconds. */
+	int (*wait_ms)(void *closure);
 };
 
 /** Reads the history; that it cannot is an error after which lines can be read all the same. */
