@@ -101,6 +101,12 @@ demo: ## starts the leaking service, puts load on it and looks inside; does its 
 	@$(MAKE) --no-print-directory all demo/leak_demo
 	@demo/run.sh
 
+.PHONY: pictures
+pictures: ## draws the charts of README.md anew: demo/*.svg
+	@tests/support/packages.sh build demo
+	@$(MAKE) --no-print-directory all demo/leak_demo
+	@demo/pictures.sh
+
 .PHONY: test
 test: ## unit tests, then end-to-end tests; does its own set-up; with SAN=1 under sanitizers
 	@tests/support/packages.sh test

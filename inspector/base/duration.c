@@ -58,7 +58,7 @@ const char *duration_format(uint64_t ns, char *into)
 		return into;
 	}
 	if (ns < 999950000) {
-		snprintf(into, DURATION_CHARS, "%.1f ms", (double)ns / 1e6);
+		snprintf(into, DURATION_CHARS, "%g ms", (double)((ns + 50000) / 100000) / 10);
 		return into;
 	}
 	if (ns < UINT64_C(59950000000)) {

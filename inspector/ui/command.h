@@ -113,6 +113,9 @@ struct command {
 	size_t option_count;
 	const struct command_example *examples;
 	size_t example_count;
+	/** What the first of them printed once, shortened, each line ended by a newline; NULL where that is
+	 *  not shown. */
+	const char *example_output;
 	unsigned flags;
 	/** ERROR_USAGE for wrong words that the table does not tell; before the process is looked at.
 	 *  NULL when there are none. */

@@ -72,6 +72,12 @@ void help_overview(FILE *out, unsigned place)
 		place == COMMAND_IN_SHELL ? "leakinspect " : "");
 }
 
+static void help_output(FILE *out, const char *output)
+{
+	for (const char *line = output; line && *line; line += strcspn(line, "\n") + 1)
+		fprintf(out, "        %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
 void help_command(FILE *out, const struct command *command, unsigned place)
 {
 	fprintf(out, "usage: ");
@@ -86,9 +92,11 @@ void help_command(FILE *out, const struct command *command, unsigned place)
 	if (!command->example_count || place == COMMAND_IN_CONSOLE)
 		return;
 	fprintf(out, "\nexamples:\n");
-	for (size_t i = 0; i < command->example_count; i++)
+	for (size_t i = 0; i < command->example_count; i++) {
 		fprintf(out, "  leakinspect %s\n      %s\n", command->examples[i].words,
 			command->examples[i].summary);
+		help_output(out, i ? NULL : command->example_output);
+	}
 }
 
 // Text in man(7): a backslash and a dash are commands of its own, and so is a dot or a quote that
@@ -164,7 +172,13 @@ static void help_roff_command(FILE *out, const struct command *command)
 		help_roff(out, command->examples[i].words);
 		fprintf(out, "\n.EE\n.RS\n");
 		help_roff(out, command->examples[i].summary);
-		fprintf(out, ".\n.RE\n");
+		fprintf(out, ".\n");
+		if (i == 0 && command->example_output) {
+			fprintf(out, ".PP\n.EX\n");
+			help_roff(out, command->example_output);
+			fprintf(out, ".EE\n");
+		}
+		fprintf(out, ".RE\n");
 	}
 }
 

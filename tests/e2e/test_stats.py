@@ -107,7 +107,7 @@ def test_a_chart_reads_well_alone(leakinspect, record, tmp_path, style, paper, l
     text, root, pixels = drawn(leakinspect, record, "rss", tmp_path, style)
     # Alone: nothing is fetched, nothing is run.
     assert not re.search(r"<script|<image|href|url\(|@import|@font-face", text)
-    assert texts(root, "title") == ["rss of process 4711"]
+    assert texts(root, "title") == ["Resident memory (rss) of process 4711"]
     assert texts(root, "change") == ["+30.0 MiB in 5 min: from 50.0 MiB to 80.0 MiB"]
     assert texts(root, "value") == ["%d MiB" % mib for mib in range(50, 90, 10)]
     assert texts(root, "time") == ["0", "1 min", "2 min", "3 min", "4 min", "5 min"]
@@ -141,7 +141,7 @@ CASES = {
              "+49.0 MiB in 49 s: from 0 B to 49.0 MiB"),
     "huge": ([(i * 86400 * 1000, 2 ** 62 + i * 2 ** 56, 1) for i in range(60)],
              "+3.7 EiB in 59000 d: from 4.0 EiB to 7.7 EiB"),
-    "fast": ([(i / 1000, i * MIB, 1) for i in range(20)], "+19.0 MiB in 19.0 ms"),
+    "fast": ([(i / 1000, i * MIB, 1) for i in range(20)], "+19.0 MiB in 19 ms"),
     "long": ([(i, (800 if i != 12345 else 2000) * MIB + i % 7, 1) for i in range(30000)],
              "in 8 h 20 min: about 800.0 MiB"),
 }
@@ -242,7 +242,7 @@ def test_the_console_records_while_nobody_types(terminal, growing, tmp_path):
     assert "nothing is recorded now" in console.ask("watch")
     assert "no point yet" in console.ask("stats")
     said = console.ask("watch 100ms " + FAST)
-    assert "1 point from" in said and "recording every 100.0 ms" in said
+    assert "1 point from" in said and "recording every 100 ms" in said
     growing.ask("grow 1000")
     time.sleep(1.5)
     report = json.loads(console.ask("stats --json"))
@@ -264,6 +264,23 @@ def test_the_console_records_while_nobody_types(terminal, growing, tmp_path):
     ended = json.loads(console.ask("stats --json"))
     time.sleep(0.4)
     assert json.loads(console.ask("stats --json"))["recording"] == ended["recording"]
+    assert console.leave() == 0
+    assert growing.is_alive() and growing.status("TracerPid") == "0"
+
+
+def test_ctrl_c_drops_the_line_and_not_the_recording(terminal, growing):
+    console = terminal(growing.pid)
+    console.until_prompt()
+    console.ask("watch 50ms " + FAST)
+    for _ in range(5):
+        console.child.send("types --nons")
+        console.child.expect_exact("types --nons")
+        console.child.sendintr()
+        console.until_prompt()
+    before = json.loads(console.ask("stats --json"))["recording"]["points"]
+    time.sleep(0.5)
+    after = json.loads(console.ask("stats --json"))["recording"]
+    assert after["running"] and after["points"] > before
     assert console.leave() == 0
     assert growing.is_alive() and growing.status("TracerPid") == "0"
 

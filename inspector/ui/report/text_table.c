@@ -16,6 +16,9 @@ enum {
 	TEXT_TABLE_WIDTH_MAX = 56,
 };
 
+/** Shorter ones stand below each other with a digit behind the point. */
+static const uint64_t text_table_long_ns = 59950000000;
+
 static bool text_table_is_right(enum report_unit unit)
 {
 	return unit == REPORT_COUNT || unit == REPORT_BYTES || unit == REPORT_NUMBER ||
@@ -104,7 +107,8 @@ static struct error *text_table_figure(struct text *into, enum report_unit unit,
 
 	if (unit == REPORT_DURATION)
 		return text_appendf(into, "%s%s", cell->number < 0 ? "-" : sign,
-				    duration_format(ns, duration));
+				    ns < text_table_long_ns ? human_duration_ns(ns, human)
+							    : duration_format(ns, duration));
 	return text_appendf(into, "%s%s", sign,
 			    unit == REPORT_BYTES ? human_bytes(cell->number, human)
 						 : human_count(cell->number, human));

@@ -178,6 +178,24 @@ static struct error *stats_report_points(struct report *report, const struct rec
 	return error;
 }
 
+// What a series is called by who has not read the manual.
+static const char *stats_title(const char *name)
+{
+	static const char *const titles[][2] = {
+		{"rss", "Resident memory (rss)"},
+		{"vss", "Virtual memory (vss)"},
+		{"pss", "Proportional resident memory (pss)"},
+		{"objects", "Objects"},
+		{"garbage", "Objects in gc.garbage"},
+		{"pause", "Pause for each point"},
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(titles); i++)
+		if (!strcmp(titles[i][0], name))
+			return titles[i][1];
+	return name;
+}
+
 static struct error *stats_draw(const struct command_context *context, const struct stats *stats,
 				const struct record_series *series)
 {
@@ -187,8 +205,8 @@ static struct error *stats_draw(const struct command_context *context, const str
 	};
 	_cleanup_output_ struct output output = {0};
 	_cleanup_text_ struct text title = {0}, path = {0};
-	struct error *error =
-		text_appendf(&title, "%s of process %d", series->name, stats->record->process.pid);
+	struct error *error = text_appendf(&title, "%s of process %d", stats_title(series->name),
+					   stats->record->process.pid);
 
 	if (!error && arguments->options[STATS_FILE].text)
 		error = text_appendf(&path, "%s", arguments->options[STATS_FILE].text);
@@ -267,8 +285,16 @@ static struct error *stats_run(struct command_context *context)
 	return error ? error : stats_report(context, &stats, only);
 }
 
+static const char stats_example_output[] =
+	"SERIES   POINTS      FIRST       LAST      CHANGE        MIN        MAX\n"
+	"rss          65   19.1 MiB   33.2 MiB   +14.1 MiB   19.1 MiB   33.2 MiB\n"
+	"...\n"
+	"objects      65     48,898     53,988      +5,090     48,898     53,988\n"
+	"garbage      65         10      2,520      +2,510         10      2,520\n";
+
 static const struct command_example stats_examples[] = {
-	{"stats --record night.record", "each series: first, last, change"},
+	{"stats --record night.record",
+	 "each series: first, last, change, as of a demo under load"},
 	{"stats --record night.record rss -n 20", "the last twenty points of one"},
 	{"stats --record night.record -g rss -f rss.svg", "its line chart, for a browser"},
 };
@@ -304,6 +330,7 @@ const struct command command_stats = {
 	.option_count = ARRAY_COUNT(stats_options),
 	.examples = stats_examples,
 	.example_count = ARRAY_COUNT(stats_examples),
+	.example_output = stats_example_output,
 	.flags = COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = stats_check,
 	.run = stats_run,

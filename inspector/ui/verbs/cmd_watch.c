@@ -301,6 +301,13 @@ static struct error *watch_run(struct command_context *context)
 	return watch_here(context, &options);
 }
 
+static const char watch_example_output[] =
+	"TIME         RSS         VSS         PSS      OBJECTS      GARBAGE     PAUSE\n"
+	"21:51:19    19.1 MiB   312.9 MiB    11.1 MiB       48,898           10   33.5 ms\n"
+	"21:51:30    24.3 MiB   376.9 MiB    17.4 MiB       51,164          638    8.7 ms\n"
+	"21:51:40    27.9 MiB   441.9 MiB    21.4 MiB       52,400        1,214   14.0 ms\n"
+	"...\n";
+
 static const struct command_example watch_examples[] = {
 	{"watch 4711 --interval 10s", "a line every ten seconds until Ctrl-C"},
 	{"watch 4711 -i 1m -c 60 --record night.record",
@@ -349,6 +356,7 @@ const struct command command_watch = {
 	.option_count = ARRAY_COUNT(watch_options),
 	.examples = watch_examples,
 	.example_count = ARRAY_COUNT(watch_examples),
+	.example_output = watch_example_output,
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE |
 		 COMMAND_GOES_ON,
 	.check = watch_check,
