@@ -69,6 +69,9 @@ static bool reader_next(struct reader *reader)
 			reader->line[reader->length++] = (char)c;
 		else
 			reader->too_long = true;
+		// What begins like this is no record, and may never end (/dev/zero).
+		if (reader->too_long && !reader->file->record_count)
+			break;
 	}
 	reader->line[reader->length] = '\0';
 	reader->cut_off = c != '\n';

@@ -32,9 +32,9 @@ static int64_t recorder_calendar_ms(void)
 }
 
 // By the clock that nobody sets: within a run a point is as much later as it was.
-static int64_t recorder_now_ms(const struct recorder *recorder)
+static int64_t recorder_time_ms(const struct recorder *recorder, uint64_t at_ns)
 {
-	return recorder->began_ms + (int64_t)((clock_now_ns() - recorder->began_ns) / 1000000);
+	return recorder->began_ms + (int64_t)((at_ns - recorder->began_ns) / 1000000);
 }
 
 static struct error *recorder_describe(struct record_process *process, struct inspected *inspected)
@@ -112,6 +112,8 @@ uint64_t recorder_due_ns(const struct recorder *recorder)
 
 /** One point under way. */
 struct recorder_point {
+	/** By base/clock.h. */
+	uint64_t begin_ns;
 	int64_t values[RECORD_SERIES_MAX];
 	uint64_t pause_total_ns;
 	bool inexact;
@@ -203,26 +205,26 @@ bool recorder_process_lives(const struct recorder *recorder)
 	return recorder_read_status(recorder, &status);
 }
 
-static void recorder_plan_next(struct recorder *recorder, uint64_t pause_ns)
+static void recorder_plan_next(struct recorder *recorder, const struct recorder_point *point)
 {
 	uint64_t interval_ns = recorder->options.interval_ns, now_ns = clock_now_ns();
-	double needed_ns = (double)pause_ns / recorder->options.pause_share_max;
+	double needed_ns = (double)point->pause_total_ns / recorder->options.pause_share_max;
+	// A pause of seconds with the smallest of shares is a year, not an overflow.
+	uint64_t rest_ns = needed_ns < 3e16 ? (uint64_t)needed_ns : (uint64_t)3e16;
 
-	if (needed_ns > (double)interval_ns) {
-		// A pause of seconds with the smallest of shares is a year, not an overflow.
-		interval_ns = needed_ns < 3e16 ? (uint64_t)needed_ns : (uint64_t)3e16;
-	}
-	recorder->planned_ns = interval_ns;
 	recorder->due_ns += interval_ns;
 	// Points that were missed are not made up for.
 	if (recorder->due_ns < now_ns)
 		recorder->due_ns = now_ns + interval_ns;
+	if (recorder->due_ns < point->begin_ns + rest_ns)
+		recorder->due_ns = point->begin_ns + rest_ns;
+	recorder->planned_ns = rest_ns > interval_ns ? rest_ns : interval_ns;
 }
 
 static struct error *recorder_keep(struct recorder *recorder, const struct recorder_point *point)
 {
 	struct record *record = &recorder->record;
-	int64_t time_ms = recorder_now_ms(recorder);
+	int64_t time_ms = recorder_time_ms(recorder, point->begin_ns);
 
 	if (record->point_count && time_ms <= record->end_ms)
 		time_ms = record->end_ms + 1;
@@ -250,6 +252,7 @@ static struct error *recorder_measure(struct recorder *recorder, struct inspecte
 
 	for (size_t i = 0; i < ARRAY_COUNT(point.values); i++)
 		point.values[i] = SERIES_ABSENT;
+	point.begin_ns = clock_now_ns();
 	point.pause_total_ns = 0;
 	point.inexact = false;
 	*ret_alive = recorder_read_memory(recorder, &point);
@@ -266,7 +269,7 @@ static struct error *recorder_measure(struct recorder *recorder, struct inspecte
 		return NULL;
 	}
 	error = recorder_keep(recorder, &point);
-	recorder_plan_next(recorder, point.pause_total_ns);
+	recorder_plan_next(recorder, &point);
 	return error;
 }
 
@@ -296,7 +299,7 @@ struct error *recorder_stop(struct recorder *recorder, const char *how)
 	snprintf(recorder->record.ended, sizeof(recorder->record.ended), "%s", how);
 	if (recorder->writer)
 		error = record_writer_end(recorder->writer, &recorder->record,
-					  recorder_now_ms(recorder), how);
+					  recorder_time_ms(recorder, clock_now_ns()), how);
 	record_writer_close(take_ptr(recorder->writer));
 	return error;
 }
