@@ -163,6 +163,16 @@ def test_every_series_can_be_drawn(leakinspect, tmp_path, case):
         assert text.count("<path") == 10
 
 
+def test_what_was_thinned_says_so(leakinspect, record, tmp_path):
+    assert leakinspect("stats", "-r", record)["series"][0]["piece_ms"] is None
+    long = write(tmp_path / "long", CASES["long"][0])
+    rss = leakinspect("stats", "-r", long)["series"][0]
+    assert rss["count"] == 30000 and rss["piece_ms"] > 1000
+    assert 4000 < len(rss["points"]) <= 8192
+    assert rss["max"] in [point["value"] for point in rss["points"]]
+    assert "thinned: of each " in leakinspect.run("stats", "-r", long, "rss", "-n", 5).stdout
+
+
 def test_a_chart_has_a_name_of_its_own_and_overwrites_nothing(leakinspect, record, tmp_path):
     done = leakinspect.run("stats", "-r", record, "-g", "rss", cwd=tmp_path)
     assert done.returncode == 0

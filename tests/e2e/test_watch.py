@@ -258,4 +258,5 @@ def test_the_answer_goes_to_a_file_when_it_is_whole(leakinspect, growing, tmp_pa
 def test_a_clone_keeps_the_pause_short_and_the_numbers_right(leakinspect, growing):
     objects = leakinspect("types", growing.pid)["total"]["count"]
     report = leakinspect("watch", growing.pid, "-c", 2, *FAST, "--snapshot", "clone")
+    assert report["target"]["snapshot"] == "clone" and report["target"]["clone_ms"] > 0
     assert series_of(report)["objects"]["last"] == objects

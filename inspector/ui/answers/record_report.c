@@ -60,6 +60,7 @@ enum series_column {
 	SERIES_NAME,
 	SERIES_UNIT,
 	SERIES_VALUES,
+	SERIES_PIECE,
 	SERIES_FIRST,
 	SERIES_LAST,
 	SERIES_CHANGE,
@@ -75,6 +76,7 @@ static const struct report_column series_columns[SERIES_COLUMNS] = {
 	[SERIES_NAME] = {.key = "name", .title = "series", .unit = REPORT_TEXT},
 	[SERIES_UNIT] = {.key = "unit", .unit = REPORT_TEXT, .reader = REPORT_FOR_PROGRAMS},
 	[SERIES_VALUES] = {.key = "count", .title = "points", .unit = REPORT_COUNT},
+	[SERIES_PIECE] = {.key = "piece_ms", .unit = REPORT_NUMBER, .reader = REPORT_FOR_PROGRAMS},
 	[SERIES_FIRST] = {.key = "first", .unit = REPORT_FIGURE},
 	[SERIES_LAST] = {.key = "last", .unit = REPORT_FIGURE},
 	[SERIES_CHANGE] = {.key = "change", .unit = REPORT_FIGURE},
@@ -115,6 +117,8 @@ static void series_cells(const struct record_series *series, struct report_cell 
 	cells[SERIES_NAME].text = series->name;
 	cells[SERIES_UNIT].text = record_unit_name(series->unit);
 	cells[SERIES_VALUES].number = (int64_t)series->value_count;
+	cells[SERIES_PIECE].number = series->piece_ms;
+	cells[SERIES_PIECE].absent = !series->piece_ms;
 	cells[SERIES_FIRST] =
 		(struct report_cell){.number = series->first.value, .unit = unit, .absent = !known};
 	cells[SERIES_LAST] =
@@ -202,6 +206,21 @@ static struct error *recording_object(struct report *report, const struct record
 	return report_object(report, "recording", columns, ARRAY_COUNT(columns), cells);
 }
 
+// What was thinned away is in first, last, change and extremes, and in no list of points.
+static struct error *recording_note_thinning(struct report *report, const struct record *record)
+{
+	char piece[DURATION_CHARS];
+	int64_t longest_ms = 0;
+
+	for (size_t i = 0; i < record->series_count; i++)
+		if (record->series[i].piece_ms > longest_ms)
+			longest_ms = record->series[i].piece_ms;
+	if (!longest_ms)
+		return NULL;
+	return report_note(report, "thinned: of each %s the lowest and the highest points are kept",
+			   duration_format((uint64_t)longest_ms * 1000000, piece));
+}
+
 struct error *record_report_recording(struct report *report, const struct record *record,
 				      bool running)
 {
@@ -219,6 +238,8 @@ struct error *record_report_recording(struct report *report, const struct record
 			    record_report_clock(record->end_ms, !one_day, to),
 			    duration_format((uint64_t)record->recorded_ms * 1000000, span),
 			    running ? ", and going on" : "");
+	if (!error)
+		error = recording_note_thinning(report, record);
 	if (!error && share >= 0)
 		error = report_note(report,
 				    "the process stood still for %.2g %% of that time for this",

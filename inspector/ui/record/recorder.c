@@ -146,6 +146,7 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 	look = (struct session_look){0};
 	error = inspected_census(inspected, &look, &census);
 	point_add_look(recorder, point, &look);
+	recorder->look = look;
 	if (error)
 		return error;
 	point->values[RECORDER_OBJECTS] = (int64_t)census.total.count;

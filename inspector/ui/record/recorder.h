@@ -55,7 +55,8 @@ struct recorder {
 	/** The last point. */
 	int64_t time_ms;
 	int64_t values[RECORD_SERIES_MAX];
-	/** How the stops of this run went. */
+	/** How the stops of this run went; and the last census. */
+	struct session_look look;
 	unsigned stops;
 	uint64_t pause_ns;
 	uint64_t pause_total_ns;

@@ -137,7 +137,8 @@ static struct error *watch_report_notes(struct report *report, const struct reco
 static void watch_head(const struct command_context *context, const struct recorder *recorder,
 		       struct report_head *ret)
 {
-	inspected_head(context->inspected, "watch", NULL, NULL, ret);
+	inspected_head(context->inspected, "watch", recorder->stops ? &recorder->look : NULL, NULL,
+		       ret);
 	ret->stops = recorder->stops;
 	ret->consistent = true;
 	ret->pause_ns = recorder->pause_ns;
@@ -347,11 +348,12 @@ const struct command command_watch = {
 		"\n"
 		"With --json there is one document at the end: 'series' with name, unit (bytes, "
 		"count, ns), count,\n"
-		"first, last, change, min, max and points (time_ms since 1970, value), and "
-		"'recording' with from_ms,\n"
-		"to_ms, recorded_ms, points, inexact, pause_share, ended and program. What wants "
-		"to follow reads\n"
-		"FILE of --record: a JSON object on each line, written at once.",
+		"piece_ms (what it is thinned to), first, last, change, min, max and points "
+		"(time_ms since 1970,\n"
+		"value), and 'recording' with from_ms, to_ms, recorded_ms, points, inexact, "
+		"pause_share, ended and\n"
+		"program. What wants to follow reads FILE of --record: a JSON object on each line, "
+		"written at once.",
 	.options = watch_options,
 	.option_count = ARRAY_COUNT(watch_options),
 	.examples = watch_examples,
