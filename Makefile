@@ -5,6 +5,8 @@
 #   DEBUG=1     -O0 -g3, built in build-debug/
 #   COVERAGE=1  gcov, built in build-cov/
 #   WERROR=1    warnings are errors
+#   CROSS=aarch64-linux-gnu-   for another machine, built in build-aarch64-linux-gnu/; its libraries
+#               are in SYSROOT=DIR (`make arm64-check` does both), or beside ours where that is not set
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -19,7 +21,7 @@ BUILD    := build
 CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
-CPPFLAGS += -Iinspector -I. -I/usr/include/libdwarf -D_GNU_SOURCE -DLEAKINSPECT_VERSION='"$(VERSION)"'
+CPPFLAGS += -Iinspector -I. -I$(SYSROOT)/usr/include/libdwarf -D_GNU_SOURCE -DLEAKINSPECT_VERSION='"$(VERSION)"'
 LDLIBS   += -ldwarf -lelf -lreadline -ljansson -lsqlite3 -lpthread -lm
 
 ifdef SAN
@@ -41,6 +43,15 @@ LDFLAGS  += --coverage
 endif
 ifdef WERROR
 CFLAGS   += -Werror
+endif
+ifdef CROSS
+BUILD    := $(BUILD)-$(CROSS:%-=%)
+CC       := $(CROSS)gcc
+AR       := $(CROSS)ar
+endif
+ifdef SYSROOT
+CPPFLAGS += --sysroot=$(SYSROOT)
+LDFLAGS  += --sysroot=$(SYSROOT)
 endif
 
 SOURCES  := $(sort $(wildcard inspector/*.c inspector/*/*.c inspector/*/*/*.c targets/*.c targets/*/*.c targets/*/*/*.c))

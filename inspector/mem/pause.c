@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "mem/machine/machine.h"
 #include "mem/pause_tracer.h"
 #include "mem/tracees.h"
 
@@ -236,7 +237,7 @@ void pause_cleanup(struct pause **pause)
 	pause_end(pause);
 }
 
-static_assert((int)TRACEE_REGISTERS_MAX == (int)PAUSE_REGISTERS_MAX, "one is copied to the other");
+static_assert((int)MACHINE_REGISTERS_MAX == (int)PAUSE_REGISTERS_MAX, "one is copied to the other");
 
 static void read_threads(struct pause *pause, void *context)
 {
@@ -245,10 +246,9 @@ static void read_threads(struct pause *pause, void *context)
 		struct pause_thread *thread = &pause->threads[i];
 
 		thread->tid = tracee->tid;
-		thread->pthread_at = tracee_thread_pointer(tracee);
 		thread->register_count =
 			tracee_registers(tracee, thread->registers, &thread->stack_pointer,
-					 &thread->program_counter);
+					 &thread->program_counter, &thread->pthread_at);
 	}
 }
 

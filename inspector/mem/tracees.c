@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "mem/tracees.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <dirent.h>
-#include <elf.h>
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -13,8 +11,6 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "mem/machine/machine.h"
 #include "mem/process.h"
 
 enum {
@@ -437,64 +434,19 @@ void tracees_detach(const struct tracees *tracees)
 		       (void *)(uintptr_t)tracees->list[i].signal);
 }
 
-// Fewer bytes than asked for: a thread that runs in another mode (32 bits).
-static bool tracee_registers_read(const struct tracee *tracee, struct user_regs_struct *ret)
-{
-	struct iovec into = {.iov_base = ret, .iov_len = sizeof(*ret)};
-	long failed = ptrace(PTRACE_GETREGSET, tracee->tid, (void *)NT_PRSTATUS, &into);
-
-	return failed == 0 && into.iov_len == sizeof(*ret);
-}
-
-#if defined(__x86_64__)
 size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer,
-			addr_t *ret_program_counter)
+			addr_t *ret_program_counter, addr_t *ret_pthread)
 {
-	struct user_regs_struct held;
+	struct machine_registers registers;
+	bool known;
+	struct error *unread = machine_registers_read(tracee->tid, &registers, &known);
 
-	*ret_stack_pointer = *ret_program_counter = 0;
-	if (!tracee_registers_read(tracee, &held))
+	*ret_stack_pointer = *ret_program_counter = *ret_pthread = 0;
+	error_destroy(unread);
+	if (unread || !known)
 		return 0;
-	const uint64_t general[] = {held.rax, held.rbx, held.rcx, held.rdx, held.rsi, held.rdi,
-				    held.rbp, held.rsp, held.r8,  held.r9,  held.r10, held.r11,
-				    held.r12, held.r13, held.r14, held.r15};
-	static_assert(ARRAY_COUNT(general) <= TRACEE_REGISTERS_MAX, "no room for all registers");
-	memcpy(into, general, sizeof(general));
-	*ret_stack_pointer = held.rsp;
-	*ret_program_counter = held.rip;
-	return ARRAY_COUNT(general);
+	*ret_stack_pointer = machine_stack_pointer(&registers);
+	*ret_program_counter = machine_program_counter(&registers);
+	*ret_pthread = machine_pthread(&registers);
+	return machine_general(&registers, into);
 }
-
-addr_t tracee_thread_pointer(const struct tracee *tracee)
-{
-	errno = 0;
-	long base = ptrace(PTRACE_PEEKUSER, tracee->tid, offsetof(struct user_regs_struct, fs_base),
-			   NULL);
-
-	return errno ? 0 : (addr_t)base;
-}
-#else
-size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer,
-			addr_t *ret_program_counter)
-{
-	struct user_regs_struct held;
-
-	*ret_stack_pointer = *ret_program_counter = 0;
-	if (!tracee_registers_read(tracee, &held))
-		return 0;
-	static_assert(ARRAY_COUNT(held.regs) <= TRACEE_REGISTERS_MAX, "no room for all registers");
-	for (size_t i = 0; i < ARRAY_COUNT(held.regs); i++)
-		into[i] = held.regs[i];
-	*ret_stack_pointer = held.sp;
-	*ret_program_counter = held.pc;
-	return ARRAY_COUNT(held.regs);
-}
-
-// On aarch64 pthread_self() lies sizeof(struct pthread) below the thread pointer, and that size is
-// glibc's secret.
-addr_t tracee_thread_pointer(const struct tracee *tracee)
-{
-	(void)tracee;
-	return 0;
-}
-#endif

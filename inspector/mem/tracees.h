@@ -20,8 +20,6 @@
 #include "base/addr_map.h"
 #include "base/error.h"
 
-enum { TRACEE_REGISTERS_MAX = 32 };
-
 enum tracee_state {
 	/** Asked to stop. */
 	TRACEE_STOPPING,
@@ -80,13 +78,10 @@ void tracees_release(const struct tracees *tracees);
  */
 void tracees_detach(const struct tracees *tracees);
 
-/** The thread pointer of a stopped thread; 0 when the kernel does not tell. */
-addr_t tracee_thread_pointer(const struct tracee *tracee);
-
-/** The general-purpose registers of a stopped thread into @a into (of TRACEE_REGISTERS_MAX), the stack
- *  pointer apart, too, and the program counter. Their number; 0, as the two then, when the kernel does
- *  not tell. */
+/** The general-purpose registers of a stopped thread into @a into (of MACHINE_REGISTERS_MAX), the stack
+ *  pointer apart, too, the program counter, and what pthread_self() is there, 0 when that cannot be told.
+ *  Their number; 0, as the three then, when the kernel does not tell. */
 size_t tracee_registers(const struct tracee *tracee, uint64_t *into, addr_t *ret_stack_pointer,
-			addr_t *ret_program_counter);
+			addr_t *ret_program_counter, addr_t *ret_pthread);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,6 +75,17 @@ struct child *child_start(void (*run)(struct child *child, void *argument), void
 	child->from_test = child->to_test = -1;
 	need(read(child->from_child, &ready, 1) == 1, "start a process to inspect");
 	return child;
+}
+
+bool tracing_is_there(void)
+{
+	// Every kernel knows the call, and refuses this one.
+	bool is_there = ptrace(PTRACE_CONT, 0, NULL, NULL) == 0 || errno != ENOSYS;
+
+	if (!is_there)
+		fprintf(stderr, "skipped, as there is no ptrace here (qemu-user): %s\n",
+			program_invocation_short_name);
+	return is_there;
 }
 
 void child_ready(struct child *child)

@@ -38,6 +38,10 @@ struct child {
  *  the child alone. The child exits with status 0 when @a run returns. */
 struct child *child_start(void (*run)(struct child *child, void *argument), void *argument);
 
+/** Whether processes can be traced here: always, but under qemu's emulation of programs, which has no
+ *  ptrace. Says so once. */
+bool tracing_is_there(void);
+
 /** In the child: everything stands as the test wants to find it. */
 void child_ready(struct child *child);
 

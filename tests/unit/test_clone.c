@@ -24,7 +24,6 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "mem/clone/inject.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause.h"
@@ -363,8 +362,6 @@ static void kill_everywhere(void (*run)(struct child *child, void *argument))
 	struct child *child = child_start(run, NULL);
 	unsigned call = 1;
 
-	if (!inject_is_supported())
-		return;
 	for (; killed_at(child->pid, call); call++) {
 		assert_left_alone(child->pid, call);
 		if (!child_ticks_on(child, 1))
@@ -415,8 +412,6 @@ static void a_writing_process_loses_and_repeats_nothing(void **state)
 	uint64_t next = 0;
 	unsigned call = 1;
 
-	if (!inject_is_supported())
-		return;
 	for (; killed_at(child->pid, call); call++) {
 		uint64_t before = next;
 		assert_left_alone(child->pid, call);
@@ -443,5 +438,5 @@ int main(void)
 		cmocka_unit_test(a_writing_process_loses_and_repeats_nothing),
 	};
 
-	return inject_is_supported() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
+	return tracing_is_there() ? cmocka_run_group_tests(tests, NULL, NULL) : 0;
 }

@@ -316,8 +316,7 @@ static void a_thread_in_a_system_call_waits_on_after_many_pauses(void **state)
 
 static void a_thread_in_a_system_call_waits_on_after_it_was_made_to_fork(void **state)
 {
-	if (inject_is_supported())
-		answers_come_only_when_they_are_due(10, 0, fork_in_each_thread);
+	answers_come_only_when_they_are_due(10, 0, fork_in_each_thread);
 }
 
 int main(void)

@@ -127,8 +127,6 @@ struct error *mem_cloner_create(pid_t pid, struct mem_source *live, const struct
 	*ret_reason = NULL;
 	if (!cloner)
 		return error_no_memory();
-	if (!inject_is_supported())
-		return say(ret_reason, "that is done on x86-64 alone");
 	cloner->pid = pid;
 	cloner->maps = maps;
 	struct error *error = cloner_read_status(cloner, ret_reason);

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,8 +12,7 @@
 #include <sys/syscall.h>
 
 #include "base/array.h"
-
-#if defined(__x86_64__)
+#include "mem/machine/machine.h"
 
 // What stays within the clone, looks, or concerns descriptors, which are all /dev/null or files that are
 // read.
@@ -40,34 +38,23 @@ static const uint16_t calls_free[] = {
 	SYS_close,
 	SYS_close_range,
 	SYS_dup,
-	SYS_dup2,
 	SYS_dup3,
-	SYS_pipe,
 	SYS_pipe2,
 	SYS_eventfd2,
-	SYS_epoll_create,
 	SYS_epoll_create1,
 	SYS_epoll_ctl,
-	SYS_epoll_wait,
 	SYS_epoll_pwait,
-	SYS_poll,
 	SYS_ppoll,
-	SYS_select,
 	SYS_pselect6,
 	// Files, looked at.
-	SYS_stat,
-	SYS_lstat,
 	SYS_fstat,
 	SYS_newfstatat,
 	SYS_statx,
 	SYS_statfs,
 	SYS_fstatfs,
-	SYS_access,
 	SYS_faccessat,
 	SYS_faccessat2,
-	SYS_getdents,
 	SYS_getdents64,
-	SYS_readlink,
 	SYS_readlinkat,
 	SYS_getcwd,
 	SYS_umask,
@@ -77,7 +64,6 @@ static const uint16_t calls_free[] = {
 	SYS_clock_gettime,
 	SYS_clock_getres,
 	SYS_gettimeofday,
-	SYS_time,
 	SYS_times,
 	SYS_sched_yield,
 	// Itself. It has no children.
@@ -95,7 +81,6 @@ static const uint16_t calls_free[] = {
 	SYS_getpid,
 	SYS_gettid,
 	SYS_getppid,
-	SYS_getpgrp,
 	SYS_getpgid,
 	SYS_getsid,
 	SYS_getuid,
@@ -120,6 +105,33 @@ static const uint16_t calls_free[] = {
 	SYS_sched_get_priority_min,
 	SYS_wait4,
 	SYS_waitid,
+#ifdef SYS_open
+	// The older forms of some, which newer machines do not have.
+	SYS_dup2,
+	SYS_pipe,
+	SYS_epoll_create,
+	SYS_epoll_wait,
+	SYS_poll,
+	SYS_select,
+	SYS_stat,
+	SYS_lstat,
+	SYS_access,
+	SYS_getdents,
+	SYS_readlink,
+	SYS_time,
+	SYS_getpgrp,
+#endif
+};
+
+// Those that open, and which argument has the flags.
+static const struct {
+	uint16_t number;
+	uint8_t flags_argument;
+} calls_open[] = {
+#ifdef SYS_open
+	{SYS_open, 1},
+#endif
+	{SYS_openat, 2},
 };
 
 // Newer forms, whose arguments lie in memory.
@@ -254,10 +266,10 @@ size_t clone_filter_make(struct sock_filter *ret)
 	// Numbers mean something else for other kinds of programs; x32's, which are large, are on no list.
 	filter_load(&filter, offsetof(struct seccomp_data, arch));
 	filter_add(&filter, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-							 AUDIT_ARCH_X86_64, 1, 0));
+							 machine_audit_arch(), 1, 0));
 	filter_return(&filter, SECCOMP_RET_KILL_PROCESS);
-	filter_open(&filter, SYS_open, 1);
-	filter_open(&filter, SYS_openat, 2);
+	for (size_t i = 0; i < ARRAY_COUNT(calls_open); i++)
+		filter_open(&filter, calls_open[i].number, calls_open[i].flags_argument);
 	filter_one_of(&filter, SYS_fcntl, 1, fcntl_commands, ARRAY_COUNT(fcntl_commands), EPERM);
 	filter_one_of(&filter, SYS_ioctl, 1, ioctl_commands, ARRAY_COUNT(ioctl_commands), ENOTTY);
 	filter_mmap(&filter);
@@ -272,11 +284,10 @@ size_t clone_filter_make(struct sock_filter *ret)
 	return filter.count;
 }
 
-#else
-
-size_t clone_filter_make(struct sock_filter *ret)
+unsigned clone_filter_open_flags(int64_t number)
 {
-	return 0;
+	for (size_t i = 0; i < ARRAY_COUNT(calls_open); i++)
+		if (calls_open[i].number == number)
+			return calls_open[i].flags_argument;
+	return calls_open[ARRAY_COUNT(calls_open) - 1].flags_argument;
 }
-
-#endif

@@ -9,11 +9,15 @@
 
 #include <linux/filter.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { CLONE_FILTER_MAX = 512 };
 
 /** Into @a ret (of CLONE_FILTER_MAX); its length. Opening for reading is left to the tracer
- *  (SECCOMP_RET_TRACE). 0 where there is none for this machine. */
+ *  (SECCOMP_RET_TRACE). */
 size_t clone_filter_make(struct sock_filter *ret);
+
+/** Which argument of such a call, @a number, has the flags. */
+unsigned clone_filter_open_flags(int64_t number);
 
 #endif

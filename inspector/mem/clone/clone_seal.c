@@ -106,13 +106,14 @@ static struct error *seal_descriptor(struct clone_sealing *sealing, int64_t null
 static struct error *seal_descriptors(struct clone_sealing *sealing)
 {
 	static const char null_path[] = "/dev/null";
-	const uint64_t args[CLONE_THREAD_ARGS_MAX] = {sealing->room_at, O_RDWR | O_CLOEXEC};
+	const uint64_t args[CLONE_THREAD_ARGS_MAX] = {(uint64_t)AT_FDCWD, sealing->room_at,
+						      O_RDWR | O_CLOEXEC};
 	char path[64];
 	int64_t null_fd = -1;
 	struct error *error = seal_write(sealing, sealing->room_at, null_path, sizeof(null_path));
 
 	if (!error)
-		error = seal_call(sealing, SYS_open, args, &null_fd);
+		error = seal_call(sealing, SYS_openat, args, &null_fd);
 	snprintf(path, sizeof(path), "/proc/%d/fd", sealing->thread->pid);
 	_cleanup_dir_ DIR *folder = opendir(path);
 	if (!error && !folder)

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "mem/clone/clone_thread.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
-#include <sys/user.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "mem/clone/clone_filter.h"
 #include "mem/clone/clone_gate.h"
+#include "mem/machine/machine.h"
 
 /** A system call of a clone is one of those that do not wait. */
 static const uint64_t syscall_patience_ns = 3000000000U;
@@ -66,54 +65,16 @@ static bool thread_await(const struct clone_thread *thread, uint64_t timeout_ns,
 	}
 }
 
-#if defined(__x86_64__)
-
 static struct error *thread_registers(const struct clone_thread *thread,
-				      struct user_regs_struct *ret)
+				      struct machine_registers *ret)
 {
-	struct iovec into = {.iov_base = ret, .iov_len = sizeof(*ret)};
+	bool known;
+	struct error *error = machine_registers_read(thread->pid, ret, &known);
 
-	if (ptrace(PTRACE_GETREGSET, thread->pid, (void *)NT_PRSTATUS, &into) < 0)
-		return thread_failed(thread, "read the registers of");
-	return NULL;
-}
-
-static struct error *thread_set_registers(const struct clone_thread *thread,
-					  const struct user_regs_struct *regs)
-{
-	struct user_regs_struct copy = *regs;
-	struct iovec from = {.iov_base = &copy, .iov_len = sizeof(copy)};
-
-	if (ptrace(PTRACE_SETREGSET, thread->pid, (void *)NT_PRSTATUS, &from) < 0)
-		return thread_failed(thread, "set the registers of");
-	return NULL;
-}
-
-// The registers for a call at @a at: of a system call or of a function, both take them nearly alike.
-static struct error *thread_prepare(const struct clone_thread *thread, addr_t at,
-				    const uint64_t args[CLONE_THREAD_ARGS_MAX],
-				    struct user_regs_struct *regs)
-{
-	enum { FLAGS_OF_ARITHMETIC = 0x8d5, FLAG_TRAP = 0x100, FLAG_DIRECTION = 0x400 };
-	struct error *error = thread_registers(thread, regs);
-
-	if (error)
-		return error;
-	// Otherwise the kernel might start an interrupted call again.
-	regs->orig_rax = UINT64_MAX;
-	regs->rip = at;
-	regs->rdi = args[0];
-	regs->rsi = args[1];
-	regs->rdx = args[2];
-	regs->rcx = regs->r10 = args[3];
-	regs->r8 = args[4];
-	regs->r9 = args[5];
-	// The number of vector registers among variable arguments.
-	regs->rax = 0;
-	regs->rbp = 0;
-	// As the ABI wants it at the beginning of a function.
-	regs->eflags &= ~(uint64_t)(FLAGS_OF_ARITHMETIC | FLAG_TRAP | FLAG_DIRECTION);
-	return NULL;
+	if (!error && !known)
+		error = error_create(ERROR_FAILED, "the clone (%d) runs in another mode",
+				     thread->pid);
+	return error;
 }
 
 struct error *clone_thread_take(struct clone_thread *thread)
@@ -156,51 +117,50 @@ static struct error *thread_run_to_border(struct clone_thread *thread)
 struct error *clone_thread_syscall(struct clone_thread *thread, uint64_t number,
 				   const uint64_t args[CLONE_THREAD_ARGS_MAX], int64_t *ret)
 {
-	struct user_regs_struct regs;
-	struct error *error = thread_prepare(thread, thread->syscall_at, args, &regs);
+	struct machine_registers registers;
+	struct error *error = thread_registers(thread, &registers);
 
-	regs.rax = number;
-	if (!error)
-		error = thread_set_registers(thread, &regs);
+	if (error)
+		return error;
+	machine_set_syscall(&registers, thread->syscall_at, number, args, 0, 0);
+	error = machine_registers_write(thread->pid, &registers);
 	if (!error)
 		error = thread_run_to_border(thread);
 	if (!error)
 		error = thread_run_to_border(thread);
 	if (!error)
-		error = thread_registers(thread, &regs);
+		error = thread_registers(thread, &registers);
 	if (!error)
-		*ret = (int64_t)regs.rax;
+		*ret = (int64_t)machine_result(&registers);
 	return error;
 }
 
 // It is about to open something, in the kernel: has it open the mere place instead. *@a ret_fd is that, or
 // below 0 when there is none, and then the program has its answer.
 static struct error *thread_open_place(struct clone_thread *thread,
-				       const struct user_regs_struct *asked, int64_t *ret_fd)
+				       const struct machine_registers *asked, int64_t *ret_fd)
 {
-	struct user_regs_struct regs = *asked;
-	uint64_t flags =
-		O_PATH | O_CLOEXEC | (asked->orig_rax == SYS_open ? asked->rsi : asked->rdx);
+	unsigned flags_argument = clone_filter_open_flags(asked->call);
+	uint64_t flags = machine_argument(asked, flags_argument);
+	struct machine_registers registers = *asked;
 
-	*(asked->orig_rax == SYS_open ? &regs.rsi : &regs.rdx) = flags;
-	struct error *error = thread_set_registers(thread, &regs);
+	machine_set_argument(&registers, flags_argument, flags | O_PATH | O_CLOEXEC);
+	struct error *error = machine_registers_write(thread->pid, &registers);
 	if (!error)
 		error = thread_run_to_border(thread);
 	if (!error)
-		error = thread_registers(thread, &regs);
+		error = thread_registers(thread, &registers);
 	if (error)
 		return error;
-	*ret_fd = (int64_t)regs.rax;
-	regs.rsi = asked->rsi;
-	regs.rdx = asked->rdx;
-	return thread_set_registers(thread, &regs);
+	*ret_fd = (int64_t)machine_result(&registers);
+	machine_set_argument(&registers, flags_argument, flags);
+	return machine_registers_write(thread->pid, &registers);
 }
 
 // The filter asks what is to become of a call; it is one that opens.
 static struct error *thread_look_at_open(struct clone_thread *thread)
 {
-	enum { SYSCALL_INSTRUCTION_BYTES = 2 };
-	struct user_regs_struct asked;
+	struct machine_registers asked;
 	int64_t fd = -1, closed;
 	struct error *error = thread_registers(thread, &asked);
 
@@ -216,11 +176,11 @@ static struct error *thread_look_at_open(struct clone_thread *thread)
 	thread->may_open = clone_gate_allows(thread->pid, (int)fd);
 	const uint64_t args[CLONE_THREAD_ARGS_MAX] = {(uint64_t)fd};
 	error = clone_thread_syscall(thread, SYS_close, args, &closed);
-	// Once more from the start, or over.
-	asked.rax = thread->may_open ? asked.orig_rax : (uint64_t)-EACCES;
-	asked.rip -= thread->may_open ? SYSCALL_INSTRUCTION_BYTES : 0;
-	asked.orig_rax = UINT64_MAX;
-	return error ? error : thread_set_registers(thread, &asked);
+	if (thread->may_open)
+		machine_call_again(&asked);
+	else
+		machine_call_answer(&asked, (uint64_t)-EACCES);
+	return error ? error : machine_registers_write(thread->pid, &asked);
 }
 
 // A signal of which no program makes anything good, or that its handler would not come back from.
@@ -244,7 +204,7 @@ static bool signal_is_end(int number)
 static struct error *thread_judge(struct clone_thread *thread, int status, int *ret_signal,
 				  bool *ret_over, struct clone_outcome *outcome)
 {
-	struct user_regs_struct regs;
+	struct machine_registers registers;
 
 	*ret_over = true;
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
@@ -262,13 +222,13 @@ static struct error *thread_judge(struct clone_thread *thread, int status, int *
 		*ret_over = false;
 		return NULL;
 	}
-	struct error *error = thread_registers(thread, &regs);
+	struct error *error = thread_registers(thread, &registers);
 	if (error)
 		return error;
-	outcome->end = *ret_signal == SIGSEGV && !regs.rip ? CLONE_RETURNED : CLONE_CRASHED;
-	outcome->value = regs.rax;
+	outcome->at = machine_program_counter(&registers);
+	outcome->end = *ret_signal == SIGSEGV && !outcome->at ? CLONE_RETURNED : CLONE_CRASHED;
+	outcome->value = machine_result(&registers);
 	outcome->signal = *ret_signal;
-	outcome->at = regs.rip;
 	thread->is_over = outcome->end != CLONE_RETURNED;
 	return NULL;
 }
@@ -304,36 +264,14 @@ struct error *clone_thread_call(struct clone_thread *thread, addr_t at,
 				const uint64_t args[CLONE_THREAD_ARGS_MAX], addr_t stack_end,
 				uint64_t timeout_ns, struct clone_outcome *ret)
 {
-	struct user_regs_struct regs;
-	struct error *error = thread_prepare(thread, at, args, &regs);
+	struct machine_registers registers;
+	struct error *error = thread_registers(thread, &registers);
 
 	*ret = (struct clone_outcome){0};
-	// The address to return to, 0, lies in memory that nothing was ever written to or that had it in
-	// the call before.
-	regs.rsp = stack_end - 2 * sizeof(uint64_t) - sizeof(uint64_t);
-	if (!error)
-		error = thread_set_registers(thread, &regs);
+	if (error)
+		return error;
+	// What is at the end of the stack is 0: nothing was ever written there, or the call before had it.
+	machine_set_function(&registers, at, args, stack_end);
+	error = machine_registers_write(thread->pid, &registers);
 	return error ? error : thread_run(thread, timeout_ns, ret);
 }
-
-#else
-
-struct error *clone_thread_take(struct clone_thread *thread)
-{
-	return error_create(ERROR_FAILED, "clones run on x86-64 alone");
-}
-
-struct error *clone_thread_syscall(struct clone_thread *thread, uint64_t number,
-				   const uint64_t args[CLONE_THREAD_ARGS_MAX], int64_t *ret)
-{
-	return clone_thread_take(thread);
-}
-
-struct error *clone_thread_call(struct clone_thread *thread, addr_t at,
-				const uint64_t args[CLONE_THREAD_ARGS_MAX], addr_t stack_end,
-				uint64_t timeout_ns, struct clone_outcome *ret)
-{
-	return clone_thread_take(thread);
-}
-
-#endif

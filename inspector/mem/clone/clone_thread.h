@@ -4,8 +4,8 @@
 
 /*
  * The one thread of a clone, made to call: system calls and functions. It is ours, so nothing is put
- * back. x86-64, as clones are. All of it is called by the thread that traces; private to
- * mem/clone/clone_run.c and mem/clone/clone_seal.c.
+ * back. All of it is called by the thread that traces; private to mem/clone/clone_run.c and
+ * mem/clone/clone_seal.c.
  */
 
 #include <stdbool.h>

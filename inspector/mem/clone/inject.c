@@ -20,19 +20,15 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "mem/clone/inject_frames.h"
-#include "mem/clone/seccomp_filter.h"
+#include "mem/clone/inject_thread.h"
+#include "mem/machine/machine.h"
 #include "mem/maps.h"
-#include "mem/process.h"
 
 #ifndef __WALL
 #define __WALL 0x40000000
 #endif
 
 enum { EARLIER_STOPS_MAX = 4 };
-
-static const uint64_t event_patience_ns = 2000000000U;
-static const uint64_t spin_ns = 2000000U;
-static const uint64_t nap_ns = 50000U;
 
 struct injection {
 	pid_t pid;
@@ -41,7 +37,7 @@ struct injection {
 	struct inject_state state;
 	uint64_t signal_mask;
 	/** The frames, where they lie, and what was there before. */
-	struct inject_frames *frames;
+	unsigned char *frames;
 	addr_t frames_at;
 	unsigned char *before;
 	size_t frames_bytes;
@@ -50,11 +46,6 @@ struct injection {
 	bool is_masked;
 	bool is_written;
 };
-
-bool inject_is_supported(void)
-{
-	return inject_frames_are_supported();
-}
 
 struct error *inject_find_code(struct mem_source *source, const struct maps *maps,
 			       struct inject_code *ret, bool *ret_found)
@@ -84,7 +75,7 @@ struct error *inject_find_code(struct mem_source *source, const struct maps *map
 				error_destroy(error);
 				break;
 			}
-			inject_scan_code(piece, bytes, at, ret);
+			machine_scan_code(piece, bytes, at, &ret->syscall_at, &ret->sigreturn_at);
 			*ret_found = ret->syscall_at && ret->sigreturn_at;
 		}
 	}
@@ -93,18 +84,20 @@ struct error *inject_find_code(struct mem_source *source, const struct maps *map
 
 bool inject_code_is_there(pid_t tid, const struct inject_code *code)
 {
-	unsigned char bytes[2][INJECT_CODE_BYTES];
+	unsigned char bytes[2][MACHINE_CODE_BYTES];
 	struct iovec into[] = {{bytes[0], sizeof(bytes[0])}, {bytes[1], sizeof(bytes[1])}};
 	struct iovec from[] = {
-		{(void *)(uintptr_t)code->syscall_at, INJECT_CODE_BYTES},
-		{(void *)(uintptr_t)code->sigreturn_at, INJECT_CODE_BYTES},
+		{(void *)(uintptr_t)code->syscall_at, MACHINE_CODE_BYTES},
+		{(void *)(uintptr_t)code->sigreturn_at, MACHINE_CODE_BYTES},
 	};
 	struct inject_code found[2] = {{0}, {0}};
 
 	if (process_vm_readv(tid, into, 2, from, 2, 0) != (ssize_t)sizeof(bytes))
 		return false;
-	inject_scan_code(bytes[0], INJECT_CODE_BYTES, code->syscall_at, &found[0]);
-	inject_scan_code(bytes[1], INJECT_CODE_BYTES, code->sigreturn_at, &found[1]);
+	machine_scan_code(bytes[0], MACHINE_CODE_BYTES, code->syscall_at, &found[0].syscall_at,
+			  &found[0].sigreturn_at);
+	machine_scan_code(bytes[1], MACHINE_CODE_BYTES, code->sigreturn_at, &found[1].syscall_at,
+			  &found[1].sigreturn_at);
 	return found[0].syscall_at == code->syscall_at &&
 	       found[1].sigreturn_at == code->sigreturn_at;
 }
@@ -156,21 +149,22 @@ static void injection_cleanup(struct injection **injection)
 // never touched there would stay with the process: so near to what is in use as can be.
 static bool injection_place(struct injection *injection, const struct maps *maps)
 {
-	addr_t below = inject_stack_pointer(&injection->state) - INJECT_RED_ZONE_BYTES;
+	addr_t below = machine_stack_pointer(&injection->state.registers) - MACHINE_RED_ZONE_BYTES;
 	const struct mapping *mapping = maps_find(maps, below);
 
 	injection->frames_bytes = inject_frames_bytes(&injection->state);
 	if (!mapping || !(mapping->flags & MAPPING_WRITE) || (mapping->flags & MAPPING_SHARED) ||
-	    below - mapping->start < injection->frames_bytes + INJECT_ALIGN_BYTES)
+	    below - mapping->start < injection->frames_bytes + MACHINE_ALIGN_BYTES)
 		return false;
 	injection->frames_at =
-		(below - injection->frames_bytes) & ~(addr_t)(INJECT_ALIGN_BYTES - 1);
+		(below - injection->frames_bytes) & ~(addr_t)(MACHINE_ALIGN_BYTES - 1);
 	return true;
 }
 
 static struct error *injection_save(struct injection *injection, bool *ret_usable)
 {
-	struct error *error = inject_state_read(injection->tid, &injection->state, ret_usable);
+	struct error *error =
+		inject_state_read(injection->pid, injection->tid, &injection->state, ret_usable);
 
 	if (error || !*ret_usable)
 		return error;
@@ -195,58 +189,15 @@ static struct error *injection_write_frames(struct injection *injection, bool *r
 	if (error || !*ret_done)
 		return error;
 	injection->is_written = true;
-	return injection_memory(injection, true, inject_frames_content(injection->frames),
-				ret_done);
-}
-
-// The mode of seccomp that the thread is in (linux/seccomp.h): the kernel tells only some which filters.
-static struct error *thread_seccomp_mode(pid_t tid, int *ret)
-{
-	_cleanup_text_ struct text status = {0};
-	struct error *error = process_file(tid, "status", &status);
-	const char *line = error ? NULL : strstr(text_chars(&status), "\nSeccomp:\t");
-
-	*ret = line ? atoi(line + strlen("\nSeccomp:\t")) : SECCOMP_MODE_DISABLED;
-	return error;
-}
-
-// All calls that the thread and its child may make. A filter may kill the process for one of them.
-static struct error *injection_ask_filters(const struct injection *injection, const char **ret_why)
-{
-	static const struct {
-		uint64_t number;
-		uint64_t args[6];
-	} calls[] = {
-		{.number = SYS_clone, .args = {CLONE_PARENT_SETTID}},
-		{.number = SYS_wait4},
-		{.number = SYS_rt_sigreturn},
-		{.number = SYS_exit_group},
-	};
-	int mode;
-	struct error *error = thread_seccomp_mode(injection->tid, &mode);
-
-	if (!error && mode == SECCOMP_MODE_STRICT)
-		*ret_why = "it is in seccomp's strict mode";
-	for (size_t i = 0;
-	     !error && mode == SECCOMP_MODE_FILTER && !*ret_why && i < ARRAY_COUNT(calls); i++) {
-		enum seccomp_answer answer;
-		error = seccomp_filters_ask(injection->tid, calls[i].number, calls[i].args,
-					    injection->code.syscall_at, &answer);
-		if (!error && answer == SECCOMP_REFUSES)
-			*ret_why = "a seccomp filter forbids it";
-		else if (!error && answer == SECCOMP_CANNOT_TELL)
-			*ret_why =
-				"it has a seccomp filter, which may forbid it and cannot be read "
-				"without CAP_SYS_ADMIN";
-	}
-	return error;
+	return injection_memory(injection, true, injection->frames, ret_done);
 }
 
 static struct error *injection_prepare(struct injection *injection, const struct maps *maps,
 				       const char **ret_why)
 {
 	bool usable;
-	struct error *error = injection_ask_filters(injection, ret_why);
+	struct error *error =
+		inject_thread_ask_filters(injection->tid, injection->code.syscall_at, ret_why);
 
 	if (error || *ret_why)
 		return error;
@@ -283,43 +234,18 @@ struct error *injection_begin(pid_t pid, pid_t tid, const struct maps *maps,
 
 bool injection_restores_all(const struct injection *injection)
 {
-	return inject_state_is_restorable(&injection->state);
-}
-
-// The next stop of @a tid. *@a ret_status as of waitpid(). Everything that is waited for takes some
-// microseconds.
-static struct error *await_stop(pid_t pid, pid_t tid, int *ret_status)
-{
-	uint64_t start = clock_now_ns();
-
-	for (;;) {
-		pid_t got = waitpid(tid, ret_status, __WALL | WNOHANG);
-		if (got == tid && WIFSTOPPED(*ret_status))
-			return NULL;
-		if (got == tid || (got < 0 && errno != EINTR))
-			return error_create(ERROR_GONE, "process %d has ended", pid);
-		uint64_t waited = clock_now_ns() - start;
-		if (waited > event_patience_ns)
-			return error_create(ERROR_FAILED,
-					    "thread %d of process %d does not come back from a "
-					    "system call that it was made to call",
-					    tid, pid);
-		if (waited > spin_ns)
-			clock_sleep_ns(nap_ns);
-		else
-			sched_yield();
-	}
+	return !injection->state.is_remembered;
 }
 
 static struct error *injection_await(const struct injection *injection, int *ret_status)
 {
-	return await_stop(injection->pid, injection->tid, ret_status);
+	return inject_await_stop(injection->pid, injection->tid, ret_status);
 }
 
 struct error *inject_hold_child(pid_t pid, pid_t child)
 {
 	int status;
-	struct error *error = await_stop(pid, child, &status);
+	struct error *error = inject_await_stop(pid, child, &status);
 
 	if (!error && ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_EXITKILL) < 0)
 		error = error_create_os(errno, "cannot hold the clone of process %d", pid);

@@ -20,7 +20,7 @@
  * injection_restores_all() tells such a thread. When we put the registers back ourselves, as we do unless
  * we are killed, the kernel restarts it.
  *
- * x86-64 only; elsewhere inject_is_supported() is false. All of it is called by the thread that traces.
+ * What depends on the machine is in mem/machine/machine.h. All of it is called by the thread that traces.
  */
 
 #include <stdbool.h>
@@ -40,8 +40,6 @@ struct inject_code {
 	/** The system call rt_sigreturn. */
 	addr_t sigreturn_at;
 };
-
-bool inject_is_supported(void);
 
 /** Looks for both in the executable mappings of @a maps; false in *@a ret_found when one is missing. */
 MUST_USE struct error *inject_find_code(struct mem_source *source, const struct maps *maps,

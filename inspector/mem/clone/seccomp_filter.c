@@ -2,13 +2,13 @@
 #include "mem/clone/seccomp_filter.h"
 
 #include <errno.h>
-#include <linux/audit.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
 
 #include "base/cleanup.h"
+#include "mem/machine/machine.h"
 
 #ifndef PTRACE_SECCOMP_GET_FILTER
 #define PTRACE_SECCOMP_GET_FILTER 0x420c
@@ -184,11 +184,7 @@ struct error *seccomp_filters_ask(pid_t tid, uint64_t number, const uint64_t arg
 {
 	struct seccomp_data data = {
 		.nr = (int)number,
-#if defined(__x86_64__)
-		.arch = AUDIT_ARCH_X86_64,
-#elif defined(__aarch64__)
-		.arch = AUDIT_ARCH_AARCH64,
-#endif
+		.arch = machine_audit_arch(),
 		.instruction_pointer = at,
 	};
 
