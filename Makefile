@@ -6,7 +6,8 @@
 #   COVERAGE=1  gcov, built in build-cov/
 #   WERROR=1    warnings are errors
 #   CROSS=aarch64-linux-gnu-   for another machine, built in build-aarch64-linux-gnu/; its libraries
-#               are in SYSROOT=DIR (`make arm64-check` does both), or beside ours where that is not set
+#               are in SYSROOT=DIR, or beside ours (Debian's multiarch) where that is not set
+#   RUN=COMMAND before each unit test: RUN='qemu-aarch64 -L DIR'
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -135,7 +136,14 @@ format: ## writes all C as lint wants it
 
 .PHONY: unit
 unit: $(UNIT) ## the unit tests alone
-	@status=0; for test in $(UNIT); do ./$$test || status=1; done; exit $$status
+	@status=0; for test in $(UNIT); do $(RUN) ./$$test || status=1; done; exit $$status
+
+.PHONY: unit-tests
+unit-tests: $(UNIT)
+
+.PHONY: arm64-check
+arm64-check: ## cross-builds for aarch64 and runs the unit tests under qemu; see tests/support/packages.sh
+	@MAKE='$(MAKE)' tests/arm64/check.sh
 
 .PHONY: e2e
 e2e: all demo/leak_demo ## the end-to-end tests alone: make e2e PYTEST_ARGS='-k python2.7'

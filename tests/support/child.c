@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -44,12 +48,25 @@ static void child_main(struct child *child, pid_t test,
 	_exit(0);
 }
 
+bool tracing_is_there(void)
+{
+	// Every kernel knows the call, and refuses this one.
+	bool is_there = ptrace(PTRACE_CONT, 0, NULL, NULL) == 0 || errno != ENOSYS;
+
+	if (!is_there)
+		fprintf(stderr, "skipped, as there is no ptrace here (qemu-user): %s\n",
+			program_invocation_short_name);
+	return is_there;
+}
+
 struct child *child_start(void (*run)(struct child *child, void *argument), void *argument)
 {
-	struct child *child = calloc(1, sizeof(*child));
 	int down[2], up[2];
 	char ready;
 
+	if (!tracing_is_there())
+		skip();
+	struct child *child = calloc(1, sizeof(*child));
 	need(child, "get memory");
 	child->shared = mmap(NULL, sizeof(*child->shared), PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -75,17 +92,6 @@ struct child *child_start(void (*run)(struct child *child, void *argument), void
 	child->from_test = child->to_test = -1;
 	need(read(child->from_child, &ready, 1) == 1, "start a process to inspect");
 	return child;
-}
-
-bool tracing_is_there(void)
-{
-	// Every kernel knows the call, and refuses this one.
-	bool is_there = ptrace(PTRACE_CONT, 0, NULL, NULL) == 0 || errno != ENOSYS;
-
-	if (!is_there)
-		fprintf(stderr, "skipped, as there is no ptrace here (qemu-user): %s\n",
-			program_invocation_short_name);
-	return is_there;
 }
 
 void child_ready(struct child *child)

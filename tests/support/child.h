@@ -35,11 +35,11 @@ struct child {
 };
 
 /** Forks a process that calls @a run and returns once that has called child_ready(). @a argument is for
- *  the child alone. The child exits with status 0 when @a run returns. */
+ *  the child alone. Skips the test where there is no tracing. The child exits with status 0 when @a run returns. */
 struct child *child_start(void (*run)(struct child *child, void *argument), void *argument);
 
-/** Whether processes can be traced here: always, but under qemu's emulation of programs, which has no
- *  ptrace. Says so once. */
+/** Whether processes can be traced here: everywhere but in qemu's emulation of programs (qemu-user), which
+ *  knows neither ptrace nor process_vm_readv. Says so when not. */
 bool tracing_is_there(void);
 
 /** In the child: everything stands as the test wants to find it. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -171,13 +172,18 @@ struct heap *graph_list(uint32_t object_count, bool back, bool closed)
 	return heap;
 }
 
+enum { SMALL_STACK_BYTES = 64 << 10 };
+
 void graph_on_small_stack(void *(*function)(void *), void *argument)
 {
+	// The smallest there may be is larger on some machines.
+	long least = sysconf(_SC_THREAD_STACK_MIN);
+	size_t stack_bytes = least > SMALL_STACK_BYTES ? (size_t)least : SMALL_STACK_BYTES;
 	pthread_attr_t attributes;
 	pthread_t thread;
 
 	assert_int_equal(pthread_attr_init(&attributes), 0);
-	assert_int_equal(pthread_attr_setstacksize(&attributes, 64 << 10), 0);
+	assert_int_equal(pthread_attr_setstacksize(&attributes, stack_bytes), 0);
 	assert_int_equal(pthread_create(&thread, &attributes, function, argument), 0);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	pthread_attr_destroy(&attributes);

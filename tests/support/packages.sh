@@ -3,7 +3,10 @@
 #
 # Sees to the Debian packages that a purpose needs:
 #
-#     tests/support/packages.sh build|demo|test|lint ...
+#     tests/support/packages.sh build|demo|test|lint|arm64 ...
+#
+# arm64 is what make arm64-check needs; the libraries of that architecture do not get installed, but
+# unpacked in a folder (tests/support/sysroot.sh).
 #
 # What is missing is installed, as root or through a sudo that asks for no password. Otherwise the
 # line to run is printed, and the exit status is 1. When all is there it only asks dpkg, once.
@@ -37,8 +40,12 @@ packages_of() {
 		echo libcmocka-dev
 		echo clang clang-format cppcheck python3 pyflakes3 shellcheck
 		;;
+	arm64)
+		packages_of build
+		echo gcc-aarch64-linux-gnu qemu-user qemu-system-arm python3
+		;;
 	*)
-		echo "usage: $0 build|demo|test|lint ..." >&2
+		echo "usage: $0 build|demo|test|lint|arm64 ..." >&2
 		exit 2
 		;;
 	esac

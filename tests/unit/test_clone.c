@@ -167,6 +167,34 @@ static void a_stopped_process_stays_stopped(void **state)
 	child_stop(child);
 }
 
+static void run_napping(struct child *child, void *argument)
+{
+	struct timespec span = {.tv_nsec = 400000000};
+
+	child_ready(child);
+	atomic_store(&child->shared->values[0], 2 - (uint64_t)(nanosleep(&span, NULL) == 0));
+	child_sleep_for_ever();
+}
+
+// Were its sleep begun anew each time, it would never end.
+static void who_sleeps_and_is_cloned_all_the_time_wakes_when_it_is_due(void **state)
+{
+	struct child *child = child_start(run_napping, NULL);
+	uint64_t end = clock_now_ns() + 10000000000U;
+	size_t clones = 0;
+
+	while (!atomic_load(&child->shared->values[0]) && clock_now_ns() < end) {
+		struct cloning cloning = {0};
+		succeeds(cloning_begin(&cloning, child->pid));
+		clones += cloning.clone != NULL;
+		cloning_end(&cloning);
+		usleep(5000);
+	}
+	assert_int_equal(atomic_load(&child->shared->values[0]), 1);
+	assert_true(clones > 1);
+	child_stop(child);
+}
+
 #define FILTER(number, refused)                                                        \
 	{                                                                              \
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)), \
@@ -357,12 +385,20 @@ static void assert_left_alone(pid_t pid, unsigned call)
 
 enum { CALLS_MAX = 20000 };
 
+// Where a machine is emulated, all calls would take too long.
+static unsigned kill_step(void)
+{
+	const char *step = getenv("LEAKINSPECT_KILL_STEP");
+
+	return step && atoi(step) > 0 ? (unsigned)atoi(step) : 1;
+}
+
 static void kill_everywhere(void (*run)(struct child *child, void *argument))
 {
 	struct child *child = child_start(run, NULL);
 	unsigned call = 1;
 
-	for (; killed_at(child->pid, call); call++) {
+	for (; killed_at(child->pid, call); call += kill_step()) {
 		assert_left_alone(child->pid, call);
 		if (!child_ticks_on(child, 1))
 			fail_msg("killed at call %u: the process does not go on", call);
@@ -412,7 +448,7 @@ static void a_writing_process_loses_and_repeats_nothing(void **state)
 	uint64_t next = 0;
 	unsigned call = 1;
 
-	for (; killed_at(child->pid, call); call++) {
+	for (; killed_at(child->pid, call); call += kill_step()) {
 		uint64_t before = next;
 		assert_left_alone(child->pid, call);
 		next = read_in_order(child, next, 2);
@@ -430,6 +466,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_clone_stands_still_while_the_process_goes_on),
 		cmocka_unit_test(a_stopped_process_stays_stopped),
+		cmocka_unit_test(who_sleeps_and_is_cloned_all_the_time_wakes_when_it_is_due),
 		cmocka_unit_test(a_filter_that_forbids_it_is_not_tried),
 		cmocka_unit_test(a_filter_that_lets_it_pass_is_no_obstacle),
 		cmocka_unit_test(a_computing_process_survives_whoever_clones_it),

@@ -199,6 +199,7 @@ struct forking {
 	struct maps maps;
 	struct inject_code code;
 	size_t count;
+	size_t threads;
 };
 
 static void note_nothing(void *context, const struct inject_child *child)
@@ -241,6 +242,7 @@ static struct error *fork_in_all(const struct tracees *tracees, void *context)
 	struct forking *forking = context;
 	struct error *error = NULL;
 
+	forking->threads = tracees->count;
 	for (size_t i = 0; !error && i < tracees->count; i++) {
 		bool done;
 		error = fork_in(forking, tracees->list[i].tid, &done);
@@ -262,8 +264,9 @@ static void fork_in_each_thread(struct pause *pause, pid_t pid, unsigned pause_u
 	_cleanup_error_ struct error *error = pause_trace(pause, fork_in_all, &forking);
 	if (error)
 		fail_msg("%s", error->message);
-	// The main one and all that wait.
-	assert_int_equal(forking.count, ARRAY_COUNT(calls) + 1);
+	// The main one and all that wait; on a slow machine the sleep may be over.
+	assert_int_equal(forking.count, forking.threads);
+	assert_true(forking.threads >= ARRAY_COUNT(calls));
 	maps_deinit(&forking.maps);
 	mem_source_destroy(live);
 }

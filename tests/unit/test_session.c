@@ -360,5 +360,7 @@ int main(void)
 		WITH_SESSION(a_report_is_headed_by_what_was_looked_at),
 	};
 
+	if (!tracing_is_there())
+		return 0;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
