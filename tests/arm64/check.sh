@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.." || exit 1
 make=${MAKE:-make}
 folder=$PWD/build-arm64
 sysroot=$folder/sysroot
-build=build-aarch64-linux-gnu
+build="build-aarch64-linux-gnu"
 
 for tool in aarch64-linux-gnu-gcc qemu-aarch64 qemu-system-aarch64; do
 	if ! command -v $tool >/dev/null; then

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -169,7 +170,7 @@ static void a_stopped_process_stays_stopped(void **state)
 
 static void run_napping(struct child *child, void *argument)
 {
-	struct timespec span = {.tv_nsec = 400000000};
+	struct timespec span = {.tv_sec = 1};
 
 	child_ready(child);
 	atomic_store(&child->shared->values[0], 2 - (uint64_t)(nanosleep(&span, NULL) == 0));
@@ -191,7 +192,7 @@ static void who_sleeps_and_is_cloned_all_the_time_wakes_when_it_is_due(void **st
 		usleep(5000);
 	}
 	assert_int_equal(atomic_load(&child->shared->values[0]), 1);
-	assert_true(clones > 1);
+	assert_true(clones > 0);
 	child_stop(child);
 }
 
@@ -299,6 +300,30 @@ static void run_computing(struct child *child, void *argument)
 		atomic_store(&child->shared->ticks[0], rounds);
 	}
 }
+
+#if defined(__aarch64__)
+// The kernel does not keep these over a system call, all but their first 128 bits: what is not put back shows.
+static void run_with_scalable_vectors(struct child *child, void *argument)
+{
+	_Atomic uint64_t *ticks = &child->shared->ticks[0];
+
+	child_ready(child);
+	__asm__ volatile(".arch_extension sve\n"
+			 "	ptrue p0.b\n"
+			 "	mov z8.b, #5\n"
+			 "1:	cmpne p1.b, p0/z, z8.b, #5\n"
+			 "	b.any 2f\n"
+			 "	ldr x9, [%0]\n"
+			 "	add x9, x9, #1\n"
+			 "	str x9, [%0]\n"
+			 "	b 1b\n"
+			 "2:\n"
+			 :
+			 : "r"(ticks)
+			 : "x9", "v8", "cc", "memory");
+	_exit(3);
+}
+#endif
 
 // Runs in a process that the test traces, so that it ends where the test wants it to.
 _Noreturn static void clone_and_end(pid_t pid)
@@ -414,6 +439,18 @@ static void a_computing_process_survives_whoever_clones_it(void **state)
 	kill_everywhere(run_computing);
 }
 
+static void scalable_vectors_survive_whoever_clones_their_process(void **state)
+{
+#if defined(__aarch64__)
+	if (getauxval(AT_HWCAP) & HWCAP_SVE)
+		kill_everywhere(run_with_scalable_vectors);
+	else
+		skip();
+#else
+	skip();
+#endif
+}
+
 static void a_sleeping_process_survives_whoever_clones_it(void **state)
 {
 	kill_everywhere(run_sleeping);
@@ -470,6 +507,7 @@ int main(void)
 		cmocka_unit_test(a_filter_that_forbids_it_is_not_tried),
 		cmocka_unit_test(a_filter_that_lets_it_pass_is_no_obstacle),
 		cmocka_unit_test(a_computing_process_survives_whoever_clones_it),
+		cmocka_unit_test(scalable_vectors_survive_whoever_clones_their_process),
 		cmocka_unit_test(a_sleeping_process_survives_whoever_clones_it),
 		cmocka_unit_test(a_process_with_threads_survives_whoever_clones_it),
 		cmocka_unit_test(a_writing_process_loses_and_repeats_nothing),

@@ -39,6 +39,7 @@ enum {
 	REGISTER_LINK = 30,
 	/** The records of a frame, fewer than the kernel allows for. */
 	RECORDS_BYTES_MAX = 4096,
+	RECORD_ALIGN_BYTES = 16,
 	SET_BYTES_MAX = 16 << 10,
 };
 
@@ -259,13 +260,21 @@ static const struct user_sve_header *scalable_header(const void *set)
 	return set;
 }
 
+// Each record begins at a multiple of 16.
+static size_t scalable_record_bytes(const struct machine_vectors *vectors)
+{
+	size_t bytes = SVE_SIG_CONTEXT_SIZE(sve_vq_from_vl(scalable_header(vectors->set)->vl));
+
+	return (bytes + RECORD_ALIGN_BYTES - 1) & ~((size_t)RECORD_ALIGN_BYTES - 1);
+}
+
 // Without the rest of what the kernel reserves, as no thread needs to have touched it.
 static size_t records_bytes(const struct machine_vectors *vectors)
 {
 	size_t bytes = sizeof(struct fpsimd_context) + sizeof(struct _aarch64_ctx);
 
 	if (vectors && vectors->is_scalable)
-		bytes += SVE_SIG_CONTEXT_SIZE(sve_vq_from_vl(scalable_header(vectors->set)->vl));
+		bytes += scalable_record_bytes(vectors);
 	return bytes;
 }
 
@@ -398,7 +407,7 @@ static void record_make_scalable(unsigned char *record, const struct machine_vec
 	struct sve_context *context = (void *)record;
 	unsigned vq = sve_vq_from_vl(scalable_header(vectors->set)->vl);
 
-	context->head = (struct _aarch64_ctx){SVE_MAGIC, SVE_SIG_CONTEXT_SIZE(vq)};
+	context->head = (struct _aarch64_ctx){SVE_MAGIC, (uint32_t)scalable_record_bytes(vectors)};
 	context->vl = scalable_header(vectors->set)->vl;
 	memcpy(record + SVE_SIG_REGS_OFFSET, vectors->set + SVE_PT_REGS_OFFSET,
 	       SVE_SIG_REGS_SIZE(vq));
