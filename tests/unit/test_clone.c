@@ -429,6 +429,8 @@ static void kill_everywhere(void (*run)(struct child *child, void *argument))
 			fail_msg("killed at call %u: the process does not go on", call);
 		assert_true(call < CALLS_MAX);
 	}
+	// After a clone that was made and ended by nobody but its maker, too.
+	assert_true(child_ticks_on(child, 1));
 	// Making a clone takes more than a few calls, and the last one was whole.
 	assert_true(call > 100);
 	child_stop(child);
