@@ -114,8 +114,8 @@ demo: ## starts the leaking service, puts load on it and looks inside; does its 
 	@demo/run.sh
 
 .PHONY: pictures
-pictures: ## draws the charts of README.md anew: demo/*.svg
-	@tests/support/packages.sh build demo
+pictures: ## draws the pictures of README.md anew: demo/*.svg
+	@tests/support/packages.sh build demo pictures
 	@$(MAKE) --no-print-directory all demo/leak_demo
 	@demo/pictures.sh
 

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Draws the charts of README.md anew: a leaking service under a load that comes in waves, watched all
-# the while. `make pictures` builds what it needs and runs it. Whatever happens, the service ends with
+# Draws the pictures of README.md anew: a leaking service under a load that comes in waves, watched all
+# the while, and who holds what it leaks. `make pictures` builds what it needs and runs it. Whatever happens, the service ends with
 # it.
 
 set -eu
@@ -50,3 +50,7 @@ watching=
 for series in rss garbage; do
 	"$leakinspect" stats --record "$folder/record" -q --force -g "$series" -f "demo/$series.svg"
 done
+
+ab -q -n 500 "${url}global" >/dev/null
+"$leakinspect" graph -q --force "$pid" --cycle -o demo/cycle.svg
+"$leakinspect" graph -q --force "$pid" leak_demo.Visit -o demo/visit.svg

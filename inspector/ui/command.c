@@ -28,6 +28,7 @@ const struct command *const commands[] = {
 	&command_referrers,
 	&command_path,
 	&command_retained,
+	&command_graph,
 	&command_export,
 	&command_watch,
 	&command_stats,

@@ -161,6 +161,7 @@ extern const struct command command_eval;
 extern const struct command command_exit;
 extern const struct command command_export;
 extern const struct command command_garbage;
+extern const struct command command_graph;
 extern const struct command command_help;
 extern const struct command command_info;
 extern const struct command command_path;

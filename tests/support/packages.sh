@@ -3,7 +3,7 @@
 #
 # Sees to the Debian packages that a purpose needs:
 #
-#     tests/support/packages.sh build|demo|test|lint|arm64 ...
+#     tests/support/packages.sh build|demo|pictures|test|lint|arm64 ...
 #
 # arm64 is what make arm64-check needs; the libraries of that architecture do not get installed, but
 # unpacked in a folder (tests/support/sysroot.sh).
@@ -28,9 +28,13 @@ packages_of() {
 		echo "$python" "$python-dbg" "lib$python-dev" libpython3-dev
 		echo apache2-utils curl
 		;;
+	pictures)
+		echo graphviz fonts-dejavu-core
+		;;
 	test)
 		packages_of build
 		packages_of demo
+		packages_of pictures
 		echo libcmocka-dev gdb gdbserver sqlite3 librsvg2-bin
 		echo python3 python3-pytest python3-pytest-xdist python3-pexpect
 		;;
@@ -45,7 +49,7 @@ packages_of() {
 		echo gcc-aarch64-linux-gnu qemu-user qemu-system-arm python3
 		;;
 	*)
-		echo "usage: $0 build|demo|test|lint|arm64 ..." >&2
+		echo "usage: $0 build|demo|pictures|test|lint|arm64 ..." >&2
 		exit 2
 		;;
 	esac
