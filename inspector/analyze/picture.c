@@ -51,6 +51,8 @@ static struct error *add_asked(struct painter *painter, uint32_t object, bool is
 {
 	struct error *error = need_object(painter, object, ret);
 
+	if (!error && *ret == UINT32_MAX)
+		painter->picture->asked_left_out++;
 	if (error || *ret == UINT32_MAX)
 		return error;
 	struct picture_node *node = &painter->picture->nodes[*ret];

@@ -97,6 +97,8 @@ struct picture {
 	struct picture_edge *edges;
 	size_t edge_count;
 	size_t edge_capacity;
+	/** Objects that were asked about and that there was no room for. */
+	uint64_t asked_left_out;
 	/** References to classes that were left out for being their objects' own. */
 	uint64_t class_references;
 	/** Of a cycle that is too long: the nodes before and behind the gap, and what is in it. */

@@ -39,7 +39,7 @@ enum {
 	GRAPH_DEPTH_OF_CYCLE = 1,
 	GRAPH_DEPTH_MAX = 1000,
 	GRAPH_BREADTH_DEFAULT = 5,
-	/** More than anybody looks through, and about what dot can place in a minute. */
+	/** More than anybody looks through, and dot may take a minute for so many. */
 	GRAPH_NODES_MAX = 1000,
 };
 
@@ -264,6 +264,7 @@ static struct error *graph_report(struct report *report, const struct graph_work
 		{.key = "cut", .title = "objects with more", .unit = REPORT_COUNT},
 	};
 	const struct picture *picture = &work->picture;
+	char count[HUMAN_CHARS];
 	size_t cut = 0;
 
 	for (size_t i = 0; i < picture->object_count; i++)
@@ -283,6 +284,9 @@ static struct error *graph_report(struct report *report, const struct graph_work
 				    "a picture has no more than %d nodes: what is left out is "
 				    "counted in it",
 				    GRAPH_NODES_MAX);
+	if (!error && picture->asked_left_out)
+		error = report_note(report, "%s of the objects asked about are not in it",
+				    human_count((int64_t)picture->asked_left_out, count));
 	return error ? error : object_choice_note(&work->choice, report, "--all takes all of them");
 }
 
