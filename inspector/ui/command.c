@@ -8,6 +8,8 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "ui/console/console.h"
+#include "ui/console/pager.h"
 #include "ui/help.h"
 #include "ui/nearest.h"
 #include "ui/output.h"
@@ -37,6 +39,7 @@ const struct command *const commands[] = {
 	&command_help,
 	&command_version,
 	&command_refresh,
+	&command_set,
 	&command_quit,
 	&command_exit,
 	NULL,
@@ -160,20 +163,22 @@ struct error *command_check(const struct command *command, const struct argument
 	return command->check ? command->check(arguments) : NULL;
 }
 
-static bool command_wants_color(FILE *out, const struct arguments *arguments)
+static bool command_wants_color(const struct output *output, const struct arguments *arguments)
 {
 	const char *no_color = getenv("NO_COLOR");
 	const char *terminal = getenv("TERM");
 
 	return !arguments_has(arguments, ARGUMENTS_NO_COLOR) && !(no_color && *no_color) &&
-	       terminal && strcmp(terminal, "dumb") != 0 && isatty(fileno(out));
+	       terminal && strcmp(terminal, "dumb") != 0 &&
+	       (output->is_held || isatty(fileno(output->stream)));
 }
 
-static struct error *command_make_report(const struct arguments *arguments, FILE *out,
-					 struct report **ret)
+static struct error *command_make_report(const struct arguments *arguments,
+					 const struct output *output, struct report **ret)
 {
+	FILE *out = output->stream;
 	const struct report_style style = {
-		.color = command_wants_color(out, arguments),
+		.color = command_wants_color(output, arguments),
 		.quiet = arguments_has(arguments, ARGUMENTS_QUIET),
 		.verbose = arguments_has(arguments, ARGUMENTS_VERBOSE),
 	};
@@ -213,12 +218,16 @@ struct error *command_run(const struct command *command, const struct arguments 
 	bool reports = !aside && command->flags & COMMAND_REPORTS;
 	bool to_file = reports && !(command->flags & COMMAND_WRITES_FILE);
 	// Before the process is stopped: that an answer cannot be written should cost it nothing.
+	const char *path = to_file ? arguments->common[ARGUMENTS_OUTPUT].text : NULL;
+	bool held = !path && console && console_wants_pager(console) &&
+		    (aside || !(command->flags & (COMMAND_PRINTS_ITSELF | COMMAND_GOES_ON)));
 	struct error *error =
-		output_open(to_file ? arguments->common[ARGUMENTS_OUTPUT].text : NULL,
-			    to_file && arguments_has(arguments, ARGUMENTS_FORCE), &output);
+		held ? output_hold(&output)
+		     : output_open(path, to_file && arguments_has(arguments, ARGUMENTS_FORCE),
+				   &output);
 
 	if (!error && reports)
-		error = command_make_report(arguments, output.stream, &report);
+		error = command_make_report(arguments, &output, &report);
 	if (error)
 		return error;
 	context.report = report;
@@ -235,6 +244,8 @@ struct error *command_run(const struct command *command, const struct arguments 
 		error = command_answer(command, &context);
 	if (!error)
 		error = output_commit(&output);
+	if (!error && held)
+		error = pager_show(output.held, output.held_bytes);
 	*ret_status = context.exit_status;
 	return error;
 }

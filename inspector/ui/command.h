@@ -39,6 +39,8 @@ enum command_word {
 	COMMAND_VERB,
 	/** A process id. */
 	COMMAND_PID,
+	/** A setting of the console, and behind it a value of that. */
+	COMMAND_SETTING,
 };
 
 struct command_option {
@@ -78,6 +80,9 @@ enum command_flags {
 	COMMAND_READS_HEAP = 1 << 5,
 	/** Shows what it has as it goes, until it is asked to stop: no sign of life, no -n. */
 	COMMAND_GOES_ON = 1 << 6,
+	/** Prints as it goes, or what it prints depends on whether that is a terminal: never through a
+	 *  pager. */
+	COMMAND_PRINTS_ITSELF = 1 << 7,
 };
 
 /** What a verb is given to run. */
@@ -171,6 +176,7 @@ extern const struct command command_refresh;
 extern const struct command command_refs;
 extern const struct command command_repl;
 extern const struct command command_retained;
+extern const struct command command_set;
 extern const struct command command_show;
 extern const struct command command_stats;
 extern const struct command command_suspects;

@@ -76,6 +76,13 @@ struct error *output_open(const char *path, bool force, struct output *ret)
 	return error;
 }
 
+struct error *output_hold(struct output *ret)
+{
+	*ret = (struct output){.is_held = true, .owned = true};
+	ret->stream = open_memstream(&ret->held, &ret->held_bytes);
+	return ret->stream ? NULL : error_no_memory();
+}
+
 // The name may have been taken since we looked: without --force it must be new.
 static int output_rename_new(const char *from, const char *to)
 {
@@ -121,5 +128,6 @@ void output_deinit(struct output *output)
 		unlink(output->temporary);
 	free(output->temporary);
 	free(output->path);
+	free(output->held);
 	*output = (struct output){0};
 }

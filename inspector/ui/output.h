@@ -20,10 +20,17 @@ struct output {
 	char *temporary;
 	bool owned;
 	bool force;
+	/** Of output_hold(): what was written, from output_commit() on. */
+	bool is_held;
+	char *held;
+	size_t held_bytes;
 };
 
 /** @a path NULL is stdout. ERROR_FAILED when the file exists, unless @a force. */
 MUST_USE struct error *output_open(const char *path, bool force, struct output *ret);
+
+/** For an answer that somebody else shows when it is whole. */
+MUST_USE struct error *output_hold(struct output *ret);
 
 /** Writes out what is buffered and gives the file its name; fails when any of it cannot be written. */
 MUST_USE struct error *output_commit(struct output *output);

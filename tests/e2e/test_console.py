@@ -25,8 +25,10 @@ class Terminal:
 
     def __init__(self, leakinspect, pid, words=(), env=None):
         self.prompt = "leakinspect %d> " % pid
-        environment = leakinspect.environment({"TERM": "xterm", "INPUTRC": "/dev/null"})
+        environment = leakinspect.environment({"TERM": "xterm", "INPUTRC": "/dev/null",
+                                               "PAGER": "cat"})
         environment.update(env or {})
+        environment = {key: value for key, value in environment.items() if value is not None}
         self.child = pexpect.spawn(leakinspect.path, ["attach", str(pid), *words],
                                    env=environment, timeout=60, encoding="utf-8",
                                    dimensions=(50, 200))

@@ -6,6 +6,7 @@
 
 #include "base/array.h"
 #include "base/text.h"
+#include "ui/console/settings.h"
 
 // Adds PREFIX+@candidate when it continues @word.
 static struct error *complete_add(struct completion *completion, const char *prefix,
@@ -34,6 +35,25 @@ static struct error *complete_verbs(const struct complete_question *question, co
 	return error;
 }
 
+// A setting's name; behind one, a value of it.
+static struct error *complete_setting(const struct complete_question *question,
+				      struct completion *ret)
+{
+	size_t before = question->before_count;
+	bool is_done = before > 1 && setting_find(question->before[before - 2]);
+	const struct setting *setting = before ? setting_find(question->before[before - 1]) : NULL;
+	struct error *error = NULL;
+
+	if (setting) {
+		for (size_t i = 0; setting->choices && setting->choices[i] && !error; i++)
+			error = complete_add(ret, "", setting->choices[i], question->word);
+		return error;
+	}
+	for (size_t i = 0; !is_done && !error && (setting = setting_at(i)); i++)
+		error = complete_add(ret, "", setting->name, question->word);
+	return error;
+}
+
 // A word of a kind; @prefix ("--sort=") is what stands before it in the same word.
 static struct error *complete_kind(const struct complete_question *question, enum command_word kind,
 				   const struct command_option *option, const char *prefix,
@@ -52,6 +72,9 @@ static struct error *complete_kind(const struct complete_question *question, enu
 		break;
 	case COMMAND_VERB:
 		error = complete_verbs(question, question->word, ret);
+		break;
+	case COMMAND_SETTING:
+		error = complete_setting(question, ret);
 		break;
 	case COMMAND_FILE:
 	case COMMAND_PID:

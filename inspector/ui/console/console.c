@@ -15,6 +15,8 @@
 #include "mem/process.h"
 #include "ui/command.h"
 #include "ui/console/console_line.h"
+#include "ui/console/pager.h"
+#include "ui/console/settings.h"
 #include "ui/console/words.h"
 #include "ui/record/recorder.h"
 #include "ui/report/safe_text.h"
@@ -31,8 +33,10 @@ struct console {
 	struct inspected inspected;
 	struct inspected *inner;
 	const struct arguments *arguments;
+	/** A person is at it. */
 	bool interactive;
 	bool leave;
+	struct settings settings;
 	/** The process has ended, and we have said so. */
 	bool ended;
 	struct text notice;
@@ -282,11 +286,11 @@ static struct error *console_run_words(struct console *console, const struct wor
 		error = console_check(console, *ret_command, &arguments);
 	if (error)
 		return error;
-	static const enum arguments_common inherited[] = {ARGUMENTS_NO_COLOR, ARGUMENTS_QUIET,
-							  ARGUMENTS_VERBOSE};
+	static const enum arguments_common inherited[] = {ARGUMENTS_QUIET, ARGUMENTS_VERBOSE};
 	for (size_t i = 0; i < ARRAY_COUNT(inherited); i++)
 		arguments.common[inherited[i]].count +=
 			console->arguments->common[inherited[i]].count;
+	settings_apply(&console->settings, *ret_command, &arguments);
 	error = command_run(*ret_command, &arguments, &console->inspected, console, &status);
 	if (!error && !console->status)
 		console->status = status;
@@ -434,6 +438,17 @@ bool console_is_interactive(const struct console_options *options)
 	return !options->lines && isatty(STDIN_FILENO);
 }
 
+struct settings *console_settings(struct console *console)
+{
+	return &console->settings;
+}
+
+bool console_wants_pager(const struct console *console)
+{
+	return console->interactive && console->settings.values[SETTING_PAGER] == 0 &&
+	       pager_is_possible();
+}
+
 void console_leave(struct console *console)
 {
 	console->leave = true;
@@ -453,9 +468,11 @@ struct error *console_run(struct inspected *inspected, const struct console_opti
 	if (error)
 		return error;
 	console.start_ticks = status.start_ticks;
+	console.interactive = console_is_interactive(options);
+	settings_begin(&console.settings, options->arguments);
 	if (options->lines)
 		error = console_run_given(&console, options);
-	else if (console_is_interactive(options))
+	else if (console.interactive)
 		error = console_run_terminal(&console);
 	else
 		error = console_run_stdin(&console);

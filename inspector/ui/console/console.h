@@ -39,6 +39,14 @@ MUST_USE struct error *console_run(struct inspected *inspected,
 /** What `watch` records here, while a person types and between lines; lives as long as the console. */
 struct recorder *console_recorder(struct console *console);
 
+struct settings;
+
+/** What is set for all lines; lives as long as the console. */
+struct settings *console_settings(struct console *console);
+
+/** Whether an answer that is too long for the screen goes to a pager. */
+bool console_wants_pager(const struct console *console);
+
 /** No line after this one. */
 void console_leave(struct console *console);
 

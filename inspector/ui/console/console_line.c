@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <readline/readline.h>
@@ -65,6 +66,51 @@ static char **console_line_matches(const struct completion *completion)
 	return matches;
 }
 
+/** Of "--output=FILE": what stands before the file. */
+static size_t console_line_prefix;
+
+// readline's generator: it frees what it is given.
+static char *console_line_file(const char *text, int state)
+{
+	char *file = rl_filename_completion_function(text + console_line_prefix, state);
+	char *whole = NULL;
+
+	if (!file || !console_line_prefix)
+		return file;
+	if (asprintf(&whole, "%.*s%s", (int)console_line_prefix, text, file) < 0)
+		whole = NULL;
+	free(file);
+	return whole;
+}
+
+static bool console_line_is_folder(const char *path)
+{
+	struct stat status;
+
+	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+static char **console_line_files(const char *text)
+{
+	const char *sign = text[0] == '-' ? strchr(text, '=') : NULL;
+
+	console_line_prefix = sign ? (size_t)(sign + 1 - text) : 0;
+	// Which lists names without their folders, marks folders, and quotes what needs it.
+	rl_filename_completion_desired = 1;
+	char **matches = rl_completion_matches(text, console_line_file);
+	// readline looks for a file of the whole word, and takes a folder for none.
+	if (matches && console_line_prefix && !matches[1] &&
+	    console_line_is_folder(matches[0] + console_line_prefix)) {
+		char *folder = NULL;
+		rl_completion_suppress_append = 1;
+		if (asprintf(&folder, "%s/", matches[0]) >= 0) {
+			free(matches[0]);
+			matches[0] = folder;
+		}
+	}
+	return matches;
+}
+
 static char **console_line_complete(const char *text, int start, int end)
 {
 	_cleanup_completion_ struct completion completion = {0};
@@ -92,7 +138,7 @@ static char **console_line_complete(const char *text, int start, int end)
 	if (failed)
 		return NULL;
 	if (completion.other == COMMAND_FILE)
-		rl_attempted_completion_over = 0;
+		return console_line_files(text);
 	rl_completion_suppress_append =
 		completion.count == 1 && completion.list[0][strlen(completion.list[0]) - 1] == '=';
 	return console_line_matches(&completion);
@@ -142,6 +188,8 @@ char *console_line_read(void)
 		return NULL;
 	console_line.done = false;
 	console_line.line = NULL;
+	// The window may have changed while nobody listened.
+	rl_reset_screen_size();
 	rl_callback_handler_install(console_line.prompt, console_line_take);
 	while (!console_line.done) {
 		struct pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
@@ -172,6 +220,9 @@ struct error *console_line_open(const char *prompt, const struct console_line_op
 	// Names of types have dots and <> in them.
 	rl_completer_word_break_characters = " \t\n\"'";
 	rl_completer_quote_characters = "\"'";
+	rl_filename_quote_characters = " \t\"'\\#";
+	// No verb knows what ~ is.
+	rl_variable_bind("expand-tilde", "on");
 	// readline's handlers put the terminal in order and pass the signal on to ours; all the time
 	// that a line is typed, and not only while readline works on a character.
 	rl_catch_signals = 1;

@@ -135,10 +135,13 @@ const struct command command_attach = {
 		"\n"
 		"Words are separated by blanks; '...' and \"...\" keep them together, # begins a "
 		"comment. The Tab\n"
-		"key completes verbs, options, and names of types once 'types' has run. Lines are "
-		"kept "
-		"in\n"
-		"$XDG_STATE_HOME/leakinspect/history. Ctrl-C ends a verb and not the console.",
+		"key completes verbs, options, files, settings, and names of types once a verb has "
+		"counted them.\n"
+		"Answers longer than the screen are shown by $PAGER, or less; set tells what else "
+		"there is to set.\n"
+		"Lines are kept in $XDG_STATE_HOME/leakinspect/history. Ctrl-C ends a verb or the "
+		"pager and not the\n"
+		"console.",
 	.options = attach_options,
 	.option_count = ARRAY_COUNT(attach_options),
 	.examples = attach_examples,

@@ -121,7 +121,7 @@ const struct command command_eval = {
 	.option_count = ARRAY_COUNT(eval_options),
 	.examples = eval_examples,
 	.example_count = ARRAY_COUNT(eval_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF,
 	.check = eval_check,
 	.run = eval_run,
 };

@@ -311,7 +311,7 @@ const struct command command_repl = {
 	.option_count = ARRAY_COUNT(repl_options),
 	.examples = repl_examples,
 	.example_count = ARRAY_COUNT(repl_examples),
-	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE,
+	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF,
 	.check = repl_check,
 	.run = repl_run,
 };

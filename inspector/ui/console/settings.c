@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/console/settings.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/array.h"
+#include "base/cleanup.h"
+#include "base/text.h"
+
+// The first is what is there unless something is set.
+static const char *const settings_on_off[] = {"on", "off", NULL};
+static const char *const settings_off_on[] = {"off", "on", NULL};
+// In the order of the choices of --snapshot.
+static const char *const settings_snapshots[] = {"copy", "clone", NULL};
+
+static const struct setting settings_table[SETTING_COUNT] = {
+	[SETTING_PAGER] = {.name = "pager",
+			   .choices = settings_on_off,
+			   .summary = "show an answer longer than the screen in $PAGER, or less"},
+	[SETTING_COLOR] = {.name = "color",
+			   .choices = settings_on_off,
+			   .summary = "bold headings, unless NO_COLOR forbids them"},
+	[SETTING_LIMIT] = {.name = "limit",
+			   .summary = "at most so many rows, as -n; 0 is all of them"},
+	[SETTING_REDACT] = {.name = "redact",
+			    .choices = settings_off_on,
+			    .summary = "as --redact: nothing of the process's data is shown"},
+	[SETTING_SNAPSHOT] = {.name = "snapshot",
+			      .choices = settings_snapshots,
+			      .summary = "what is read, as --snapshot"},
+};
+
+// The common option called so, or ARGUMENTS_COMMON_COUNT.
+static enum arguments_common settings_option(const char *name)
+{
+	size_t i = 0;
+
+	while (i < ARGUMENTS_COMMON_COUNT && strcmp(command_options_common[i].name, name) != 0)
+		i++;
+	return (enum arguments_common)i;
+}
+
+static bool settings_has(size_t index)
+{
+	return index != SETTING_REDACT || settings_option("redact") != ARGUMENTS_COMMON_COUNT;
+}
+
+const struct setting *setting_at(size_t index)
+{
+	for (size_t i = 0; i < SETTING_COUNT; i++)
+		if (settings_has(i) && index-- == 0)
+			return &settings_table[i];
+	return NULL;
+}
+
+const struct setting *setting_find(const char *name)
+{
+	const struct setting *setting;
+
+	for (size_t i = 0; (setting = setting_at(i)); i++)
+		if (!strcmp(setting->name, name))
+			return setting;
+	return NULL;
+}
+
+const char *settings_value(const struct settings *settings, const struct setting *setting,
+			   char *into)
+{
+	uint64_t value = settings->values[setting - settings_table];
+
+	if (setting->choices)
+		return setting->choices[value];
+	snprintf(into, HUMAN_CHARS, "%" PRIu64, value);
+	return into;
+}
+
+static struct error *settings_unknown(const char *name)
+{
+	_cleanup_text_ struct text names = {0};
+	const struct setting *setting;
+	struct error *error = NULL;
+
+	for (size_t i = 0; !error && (setting = setting_at(i)); i++)
+		error = text_appendf(&names, "%s%s", i ? ", " : "", setting->name);
+	if (error)
+		return error;
+	return error_create(ERROR_USAGE, "there is no setting '%s'; there are %s", name,
+			    text_chars(&names));
+}
+
+static struct error *settings_choose(const struct setting *setting, const char *value,
+				     uint64_t *ret)
+{
+	_cleanup_text_ struct text choices = {0};
+	struct error *error = NULL;
+
+	for (size_t i = 0; setting->choices[i]; i++) {
+		if (!strcmp(setting->choices[i], value)) {
+			*ret = i;
+			return NULL;
+		}
+		if (!error)
+			error = text_appendf(&choices, "%s%s", i ? " or " : "",
+					     setting->choices[i]);
+	}
+	if (error)
+		return error;
+	return error_create(ERROR_USAGE, "%s is %s, not '%s'", setting->name, text_chars(&choices),
+			    value);
+}
+
+static struct error *settings_number(const struct setting *setting, const char *value,
+				     uint64_t *ret)
+{
+	char *end;
+
+	errno = 0;
+	uint64_t number = strtoull(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || errno)
+		return error_create(ERROR_USAGE, "%s is a number from 0, not '%s'", setting->name,
+				    value);
+	*ret = number;
+	return NULL;
+}
+
+struct error *settings_set(struct settings *settings, const char *name, const char *value)
+{
+	const struct setting *setting = setting_find(name);
+
+	if (!setting)
+		return settings_unknown(name);
+	uint64_t *into = &settings->values[setting - settings_table];
+	return setting->choices ? settings_choose(setting, value, into)
+				: settings_number(setting, value, into);
+}
+
+void settings_begin(struct settings *settings, const struct arguments *arguments)
+{
+	enum arguments_common redact = settings_option("redact");
+
+	*settings = (struct settings){0};
+	settings->values[SETTING_COLOR] = arguments_has(arguments, ARGUMENTS_NO_COLOR);
+	settings->values[SETTING_SNAPSHOT] = arguments->common[ARGUMENTS_SNAPSHOT].number;
+	if (redact != ARGUMENTS_COMMON_COUNT)
+		settings->values[SETTING_REDACT] = arguments_has(arguments, redact);
+}
+
+static void settings_give(const struct command *command, enum arguments_common common,
+			  uint64_t number, struct arguments *arguments)
+{
+	if (common == ARGUMENTS_COMMON_COUNT || !command_takes_common(command, common) ||
+	    arguments_has(arguments, common))
+		return;
+	arguments->common[common].count = 1;
+	arguments->common[common].number = number;
+}
+
+void settings_apply(struct settings *settings, const struct command *command,
+		    struct arguments *arguments)
+{
+	uint64_t *values = settings->values;
+
+	if (values[SETTING_COLOR])
+		settings_give(command, ARGUMENTS_NO_COLOR, 0, arguments);
+	if (values[SETTING_LIMIT])
+		settings_give(command, ARGUMENTS_LIMIT, values[SETTING_LIMIT], arguments);
+	if (values[SETTING_REDACT])
+		settings_give(command, settings_option("redact"), 0, arguments);
+	if (arguments_has(arguments, ARGUMENTS_SNAPSHOT))
+		values[SETTING_SNAPSHOT] = arguments->common[ARGUMENTS_SNAPSHOT].number;
+	// The default, too: it may have been something else before.
+	settings_give(command, ARGUMENTS_SNAPSHOT, values[SETTING_SNAPSHOT], arguments);
+}
