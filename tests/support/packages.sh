@@ -35,7 +35,7 @@ packages_of() {
 		packages_of build
 		packages_of demo
 		packages_of pictures
-		echo libcmocka-dev gdb gdbserver less sqlite3 librsvg2-bin
+		echo libcmocka-dev gdb gdbserver less sqlite3 librsvg2-bin tmux
 		echo python3 python3-pytest python3-pytest-xdist python3-pexpect
 		;;
 	lint)
