@@ -60,7 +60,7 @@ struct command_option {
 };
 
 struct command_example {
-	/** Behind "leakinspect ". */
+	/** Behind "leakinspect ", the target being 4711; as typed for verbs of the console alone. */
 	const char *words;
 	const char *summary;
 };
@@ -118,8 +118,8 @@ struct command {
 	size_t option_count;
 	const struct command_example *examples;
 	size_t example_count;
-	/** What the first of them printed once, shortened, each line ended by a newline; NULL where that is
-	 *  not shown. */
+	/** What the first example printed in a real run, process 4711 being the demo's, in lines; "..." for
+	 *  what was left out. NULL where that is not shown. */
 	const char *example_output;
 	unsigned flags;
 	/** ERROR_USAGE for wrong words that the table does not tell; before the process is looked at.

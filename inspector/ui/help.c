@@ -56,6 +56,19 @@ static bool help_shows_common(const struct command *command, enum arguments_comm
 	return command_takes_common(command, common);
 }
 
+// An example as it is typed there: in the console without the target.
+static void help_example_words(FILE *out, const char *words, unsigned place)
+{
+	static const char target[] = " 4711";
+	const char *at = place == COMMAND_IN_CONSOLE ? strstr(words, target) : NULL;
+
+	fprintf(out, "  %s", place == COMMAND_IN_SHELL ? "leakinspect " : "");
+	if (at)
+		fprintf(out, "%.*s%s\n", (int)(at - words), words, at + strlen(target));
+	else
+		fprintf(out, "%s\n", words);
+}
+
 void help_overview(FILE *out, unsigned place)
 {
 	if (place == COMMAND_IN_SHELL)
@@ -75,7 +88,8 @@ void help_overview(FILE *out, unsigned place)
 static void help_output(FILE *out, const char *output)
 {
 	for (const char *line = output; line && *line; line += strcspn(line, "\n") + 1)
-		fprintf(out, "        %.*s\n", (int)strcspn(line, "\n"), line);
+		fprintf(out, "%s%.*s\n", *line == '\n' ? "" : "        ", (int)strcspn(line, "\n"),
+			line);
 }
 
 void help_command(FILE *out, const struct command *command, unsigned place)
@@ -89,12 +103,11 @@ void help_command(FILE *out, const struct command *command, unsigned place)
 	for (size_t i = 0; i < ARGUMENTS_COMMON_COUNT; i++)
 		if (help_shows_common(command, (enum arguments_common)i, place))
 			help_option(out, &command_options_common[i]);
-	if (!command->example_count || place == COMMAND_IN_CONSOLE)
-		return;
-	fprintf(out, "\nexamples:\n");
+	if (command->example_count)
+		fprintf(out, "\nexamples:\n");
 	for (size_t i = 0; i < command->example_count; i++) {
-		fprintf(out, "  leakinspect %s\n      %s\n", command->examples[i].words,
-			command->examples[i].summary);
+		help_example_words(out, command->examples[i].words, place);
+		fprintf(out, "      %s\n", command->examples[i].summary);
 		help_output(out, i ? NULL : command->example_output);
 	}
 }
@@ -168,7 +181,8 @@ static void help_roff_command(FILE *out, const struct command *command)
 			help_roff_option(out, &command->options[i]);
 	for (size_t i = 0; i < command->example_count; i++) {
 		fprintf(out, ".PP\n.EX\n");
-		help_roff(out, "leakinspect ");
+		if (place == COMMAND_IN_SHELL)
+			help_roff(out, "leakinspect ");
 		help_roff(out, command->examples[i].words);
 		fprintf(out, "\n.EE\n.RS\n");
 		help_roff(out, command->examples[i].summary);

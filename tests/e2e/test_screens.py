@@ -78,9 +78,9 @@ def test_a_session_at_the_console(session):
     session.expect("attach")
 
     # A verb and a type on the Tab key.
-    screen.type("re")
+    screen.type("ref")
     screen.press("Tab", "Tab")
-    screen.wait_for(session.prompt + r" re")
+    screen.wait_for(r"refs\n" + session.prompt.lstrip("^") + r" ref")
     session.expect("tab-verbs")
     screen.press("C-u")
     session.run("types -n 3 --filter __main__.")

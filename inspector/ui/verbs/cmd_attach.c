@@ -112,8 +112,8 @@ static struct error *attach_run(struct command_context *context)
 }
 
 static const struct command_example attach_examples[] = {
+	{"attach 4711 -c 'types -q -n 1' -c 'cycles -q'", "two answers from one attach"},
 	{"attach 4711", "a console for process 4711"},
-	{"attach 4711 -c 'types -n 10' -c info", "two answers from one attach"},
 };
 
 const struct command command_attach = {
@@ -146,6 +146,16 @@ const struct command command_attach = {
 	.option_count = ARRAY_COUNT(attach_options),
 	.examples = attach_examples,
 	.example_count = ARRAY_COUNT(attach_examples),
+	// clang-format off
+	.example_output =
+		"TYPE               COUNT  TRACKED      SIZE     REFS\n"
+		"str               20,545        0   1.6 MiB   56,489\n"
+		"(127 more types)  30,151   13,260   9.2 MiB   48,834\n"
+		"total             50,696   13,260  10.7 MiB  105,323\n"
+		"STATE          COUNT  OBJECTS      SIZE  SHAPE                         FINALIZERS\n"
+		"uncollectable    500    1,000  54.7 KiB  Parent.child -> Child.parent  leak_demo.Child legacy, ...\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_IN_SHELL,
 	.run = attach_run,
 };

@@ -378,6 +378,17 @@ const struct command command_cycles = {
 	.option_count = ARRAY_COUNT(cycles_options),
 	.examples = cycles_examples,
 	.example_count = ARRAY_COUNT(cycles_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"STATE          COUNT  OBJECTS      SIZE  SHAPE                         FINALIZERS\n"
+		"uncollectable    500    1,000  54.7 KiB  Parent.child -> Child.parent  leak_demo.Child legacy, ...\n"
+		"total            500    1,000  54.7 KiB\n"
+		"\n"
+		"uncollectable: no collection ever frees them\n"
+		"82 cycles without a finalizer left out: --all shows them, too\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = cycles_run,
 };

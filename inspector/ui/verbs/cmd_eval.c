@@ -94,8 +94,7 @@ static struct error *eval_check(const struct arguments *arguments)
 }
 
 static const struct command_example eval_examples[] = {
-	{"eval 4711 'len(__import__(\"gc\").get_objects())'",
-	 "how many objects the collector tracks"},
+	{"eval 4711 'len(__import__(\"gc\").garbage)'", "how long gc.garbage is"},
 	{"eval 4711 --json 'sys.modules[\"app\"].cache'",
 	 "a value, its type, and what was printed"},
 };
@@ -121,6 +120,10 @@ const struct command command_eval = {
 	.option_count = ARRAY_COUNT(eval_options),
 	.examples = eval_examples,
 	.example_count = ARRAY_COUNT(eval_examples),
+	// clang-format off
+	.example_output =
+		"758\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF,
 	.check = eval_check,
 	.run = eval_run,

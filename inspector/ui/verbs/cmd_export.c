@@ -113,6 +113,18 @@ const struct command command_export = {
 	.option_count = ARRAY_COUNT(export_options),
 	.examples = export_examples,
 	.example_count = ARRAY_COUNT(export_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"file            heap.sqlite\n"
+		"types           133\n"
+		"objects         56,594\n"
+		"of them static  5,898\n"
+		"references      177,436\n"
+		"roots           1,053\n"
+		"size            12.3 MiB\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_WRITES_FILE |
 		 COMMAND_EVERYWHERE,
 	.run = export_run,

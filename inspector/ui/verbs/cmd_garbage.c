@@ -372,6 +372,17 @@ const struct command command_garbage = {
 	.option_count = ARRAY_COUNT(garbage_options),
 	.examples = garbage_examples,
 	.example_count = ARRAY_COUNT(garbage_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"unreachable        5\n"
+		"uncollectable      242\n"
+		"in gc.garbage      758\n"
+		"to be added there  242\n"
+		"...\n"
+		"gc.collect() would return 247: 5 to be freed, 242 that cannot be freed\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = garbage_run,
 };

@@ -338,9 +338,9 @@ static struct error *graph_run(struct command_context *context)
 }
 
 static const struct command_example graph_examples[] = {
+	{"graph 4711 --cycle -o cycle.svg", "the first cycle that cycles shows"},
 	{"graph 4711 shop.Cart -o cart.svg", "who holds the first cart"},
 	{"graph 4711 shop.Cart --refs --depth 2 -o cart.png", "what it refers to"},
-	{"graph 4711 --cycle -o cycle.svg", "the first cycle that cycles shows"},
 };
 
 const struct command command_graph = {
@@ -385,6 +385,18 @@ const struct command command_graph = {
 	.option_count = ARRAY_COUNT(graph_options),
 	.examples = graph_examples,
 	.example_count = ARRAY_COUNT(graph_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"file               cycle.svg\n"
+		"format             svg\n"
+		"cycle              Parent.child -> Child.parent\n"
+		"objects            3\n"
+		"roots              2\n"
+		"edges              6\n"
+		"objects with more  1\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_WRITES_FILE |
 		 COMMAND_EVERYWHERE,
 	.check = graph_check,

@@ -61,7 +61,7 @@ static struct error *help_run(struct command_context *context)
 }
 
 static const struct command_example help_examples[] = {
-	{"help types", "all about one verb"},
+	{"help version", "all about one verb"},
 };
 
 const struct command command_help = {
@@ -77,6 +77,13 @@ const struct command command_help = {
 	.option_count = ARRAY_COUNT(help_options),
 	.examples = help_examples,
 	.example_count = ARRAY_COUNT(help_examples),
+	// clang-format off
+	.example_output =
+		"usage: leakinspect version\n"
+		"\n"
+		"Prints the version of leakinspect.\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_EVERYWHERE,
 	.run = help_run,
 };

@@ -222,6 +222,32 @@ const struct command command_info = {
 		"sum of all reference counts.",
 	.examples = info_examples,
 	.example_count = ARRAY_COUNT(info_examples),
+	// clang-format off
+	.example_output =
+		"process 4711: cpython 3.11.2, release build\n"
+		"\n"
+		"argv          demo/leak_demo --port 8000\n"
+		"interpreters  1\n"
+		"\n"
+		"memory\n"
+		"  resident  23.8 MiB\n"
+		"  virtual   240.9 MiB\n"
+		"\n"
+		"gc\n"
+		"  enabled        yes\n"
+		"  debug flags    0\n"
+		"  thresholds     700, 10, 10\n"
+		"  counts         230, 7, 2\n"
+		"  in gc.garbage  758\n"
+		"  frozen         0\n"
+		"\n"
+		"threads\n"
+		" TID  NAME       HOLDS THE GIL\n"
+		"4711  leak_demo  no\n"
+		"\n"
+		"the process stood still for 179 us\n"
+		"everything was read\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = info_run,
 };

@@ -322,7 +322,7 @@ static struct error *path_run(struct command_context *context)
 }
 
 static const struct command_example path_examples[] = {
-	{"path 4711 shop.Cart", "who holds the carts: one path for each way they are held"},
+	{"path 4711 leak_demo.Parent", "who holds them: one path for each way they are held"},
 	{"path 4711 0x7f3a5c0d1e80 --all-roots 3", "three roots that hold that object"},
 	{"path 4711 shop.Cart --avoid shop.Registry", "who else does"},
 };
@@ -357,6 +357,16 @@ const struct command command_path = {
 	.option_count = ARRAY_COUNT(path_options),
 	.examples = path_examples,
 	.example_count = ARRAY_COUNT(path_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"   HELD BY     TYPE              OF A KIND  REPR\n"
+		">  gc.garbage  list                    379  [<leak_demo.Parent object at 0x7f9155607010>, ...\n"
+		"   [0]         leak_demo.Parent          -  <leak_demo.Parent object at 0x7f9155607010>\n"
+		"\n"
+		"121 held by no root: no collection frees such as these (one is at 0x7f91556c41d0)\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = path_check,
 	.run = path_run,

@@ -101,7 +101,7 @@ static struct error *referrers_run(struct command_context *context)
 }
 
 static const struct command_example referrers_examples[] = {
-	{"referrers 4711 shop.Cart", "who refers to the first cart"},
+	{"referrers 4711 leak_demo.Parent", "who refers to the first of them"},
 	{"referrers 4711 0x7f3a5c0d1e80", "who refers to the object at that address"},
 };
 
@@ -130,6 +130,13 @@ const struct command command_referrers = {
 	.option_count = ARRAY_COUNT(referrers_options),
 	.examples = referrers_examples,
 	.example_count = ARRAY_COUNT(referrers_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"ADDRESS         TYPE             LABEL    KIND  REPR\n"
+		"0x7f91556bed50  leak_demo.Child  .parent  gc    <leak_demo.Child object at 0x7f91556bed50>\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = object_choice_check,
 	.run = referrers_run,

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/command.h"
 
+#include "base/array.h"
+
 static struct error *refresh_run(struct command_context *context)
 {
 	inspected_forget(context->inspected);
 	return NULL;
 }
+
+static const struct command_example refresh_examples[] = {
+	{"refresh", "what the next verb answers is of then"},
+};
 
 const struct command command_refresh = {
 	.name = "refresh",
@@ -18,6 +24,8 @@ const struct command command_refresh = {
 		"from one\n"
 		"answer to the next; each tells how old that is. After refresh the next of them "
 		"reads anew.",
+	.examples = refresh_examples,
+	.example_count = ARRAY_COUNT(refresh_examples),
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_IN_CONSOLE,
 	.run = refresh_run,
 };

@@ -74,7 +74,7 @@ static struct error *refs_run(struct command_context *context)
 }
 
 static const struct command_example refs_examples[] = {
-	{"refs 4711 shop.Cart", "what the first cart refers to"},
+	{"refs 4711 leak_demo.Parent", "what the first of them refers to"},
 	{"refs 4711 0x7f3a5c0d1e80 --json", "what the object at that address refers to"},
 	{"refs 4711 --leaked --by-type", "what C code took and never gave back, by type"},
 };
@@ -108,6 +108,15 @@ const struct command command_refs = {
 	.option_count = ARRAY_COUNT(refs_options),
 	.examples = refs_examples,
 	.example_count = ARRAY_COUNT(refs_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"ADDRESS         TYPE             LABEL       KIND  REPR\n"
+		"0x7f91556becb0  bytearray        .payload    gc    bytearray(b'\\x00\\x00\\x00...\n"
+		"0x7f91556bed50  leak_demo.Child  .child      gc    <leak_demo.Child object at 0x7f91556bed50>\n"
+		"0x5617781f5a60  type             .__class__  gc    <class 'leak_demo.Parent'>\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = refs_check,
 	.run = refs_run,

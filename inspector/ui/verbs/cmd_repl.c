@@ -269,8 +269,9 @@ static struct error *repl_check(const struct arguments *arguments)
 }
 
 static const struct command_example repl_examples[] = {
+	{"repl 4711 -c 'import gc; print(gc.collect(), len(gc.garbage))'",
+	 "what a collection would return, and leave"},
 	{"repl 4711", "Python's prompt inside the state of the process"},
-	{"repl 4711 -c 'import gc; print(gc.collect())'", "what a collection would return"},
 	{"repl 4711 --file look.py --timeout 60", "a script of one's own"},
 };
 
@@ -311,6 +312,10 @@ const struct command command_repl = {
 	.option_count = ARRAY_COUNT(repl_options),
 	.examples = repl_examples,
 	.example_count = ARRAY_COUNT(repl_examples),
+	// clang-format off
+	.example_output =
+		"247 1000\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF,
 	.check = repl_check,
 	.run = repl_run,

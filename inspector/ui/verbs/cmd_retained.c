@@ -264,7 +264,7 @@ static struct error *retained_run(struct command_context *context)
 }
 
 static const struct command_example retained_examples[] = {
-	{"retained 4711", "the objects on which most memory hangs"},
+	{"retained 4711 -n 3", "the objects on which most memory hangs"},
 	{"retained 4711 --below 0x7f3a5c0d1e80", "what hangs on that one, the largest first"},
 	{"retained 4711 --by-type --filter shop", "by type"},
 };
@@ -294,6 +294,14 @@ const struct command command_retained = {
 	.option_count = ARRAY_COUNT(retained_options),
 	.examples = retained_examples,
 	.example_count = ARRAY_COUNT(retained_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		" RETAINED  OBJECTS  ADDRESS         TYPE    COMES TOGETHER IN  REPR\n"
+		"  3.7 MiB    1,138  0x7f9155a9c040  list    -                  [<leak_demo.Parent object at ...\n"
+		"343.6 KiB    3,567  0x7f91557ec360  module  -                  <module '_ssl' from ...\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = retained_check,
 	.run = retained_run,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/command.h"
 
+#include "base/array.h"
+
 #include "base/text.h"
 #include "ui/console/console.h"
 #include "ui/console/settings.h"
@@ -29,6 +31,10 @@ static struct error *set_run(struct command_context *context)
 	return NULL;
 }
 
+static const struct command_example set_examples[] = {
+	{"set", "all settings"},
+};
+
 const struct command command_set = {
 	.name = "set",
 	.summary = "what holds for all lines: pager, color, limit, snapshot",
@@ -46,6 +52,15 @@ const struct command command_set = {
 		"come back.\n"
 		"color: on or off. limit: rows of an answer, as -n. snapshot: copy or clone, as "
 		"--snapshot.",
+	.examples = set_examples,
+	.example_count = ARRAY_COUNT(set_examples),
+	// clang-format off
+	.example_output =
+		"pager     on     show an answer longer than the screen in $PAGER, or less\n"
+		"color     on     bold headings, unless NO_COLOR forbids them\n"
+		"limit     0      at most so many rows, as -n; 0 is all of them\n"
+		"snapshot  copy   what is read, as --snapshot\n",
+	// clang-format on
 	.flags = COMMAND_IN_CONSOLE,
 	.run = set_run,
 };

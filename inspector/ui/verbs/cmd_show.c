@@ -115,8 +115,8 @@ static struct error *show_run(struct command_context *context)
 }
 
 static const struct command_example show_examples[] = {
-	{"show 4711 0x7f3a5c0d1e80", "the object at that address"},
-	{"show 4711 shop.Cart", "the first cart"},
+	{"show 4711 leak_demo.Parent", "the first of them"},
+	{"show 4711 0x7f9155607010", "the object at that address"},
 };
 
 const struct command command_show = {
@@ -140,6 +140,24 @@ const struct command command_show = {
 		"OBJECT is an address or the name of a type: then its first object by address.",
 	.examples = show_examples,
 	.example_count = ARRAY_COUNT(show_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"object\n"
+		"  address         0x7f9155607010\n"
+		"  type            leak_demo.Parent\n"
+		"  size            56 B\n"
+		"  refcount        2\n"
+		"  tracked         yes\n"
+		"  generation      1\n"
+		"  finalizer       legacy\n"
+		"  flags           legacy\n"
+		"  refers to       3\n"
+		"  referred to by  2\n"
+		"  held by C       0\n"
+		"  repr            <leak_demo.Parent object at 0x7f9155607010>\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.check = object_choice_check,
 	.run = show_run,

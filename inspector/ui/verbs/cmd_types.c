@@ -235,7 +235,7 @@ static struct error *types_run(struct command_context *context)
 }
 
 static const struct command_example types_examples[] = {
-	{"types 4711", "every type, the one with most objects first"},
+	{"types 4711 -n 3", "the three types there are most objects of"},
 	{"types 4711 --sort size -n 20", "the twenty types that take most memory"},
 	{"types 4711 --filter 'shop.*' --json", "the types of one package, for a program"},
 };
@@ -259,6 +259,20 @@ const struct command command_types = {
 	.option_count = ARRAY_COUNT(types_options),
 	.examples = types_examples,
 	.example_count = ARRAY_COUNT(types_examples),
+	// clang-format off
+	.example_output =
+		"process 4711: cpython 3.11.2, release build\n"
+		"\n"
+		"TYPE               COUNT  TRACKED       SIZE     REFS\n"
+		"str               20,545        0    1.6 MiB   56,489\n"
+		"tuple              8,502      990  572.8 KiB   11,746\n"
+		"bytes              4,437        0  410.9 KiB    4,598\n"
+		"(125 more types)  17,212   12,270    8.2 MiB   32,490\n"
+		"total             50,696   13,260   10.7 MiB  105,323\n"
+		"\n"
+		"the process stood still for 12.6 ms\n"
+		"everything was read\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = types_run,
 };
