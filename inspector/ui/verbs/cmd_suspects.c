@@ -379,6 +379,18 @@ const struct command command_suspects = {
 	.option_count = ARRAY_COUNT(suspects_options),
 	.examples = suspects_examples,
 	.example_count = ARRAY_COUNT(suspects_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"SUSPECT                                                RETAINED  STATE          SIGNATURE     ...\n"
+		"500 uncollectable cycles Parent.child -> Child.parent   4.8 MiB  uncollectable  e860e977dd63  ...\n"
+		"...\n"
+		"1. 500 uncollectable cycles Parent.child -> Child.parent: 4.8 MiB\n"
+		"   HELD BY     TYPE              OF A KIND  REPR\n"
+		">  gc.garbage  list                    379  [<leak_demo.Parent object at 0x7f9155607010>, ...\n"
+		"   [0]         leak_demo.Parent          -  <leak_demo.Parent object at 0x7f9155607010>\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = suspects_run,
 };
