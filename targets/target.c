@@ -18,6 +18,19 @@ void target_facts_deinit(struct target_facts *facts)
 	*facts = (struct target_facts){0};
 }
 
+void target_call_stacks_deinit(struct target_call_stacks *stacks)
+{
+	for (size_t i = 0; i < stacks->function_count; i++) {
+		free(stacks->functions[i].name);
+		free(stacks->functions[i].qualified_name);
+		free(stacks->functions[i].file);
+	}
+	free(stacks->functions);
+	free(stacks->calls);
+	free(stacks->list);
+	*stacks = (struct target_call_stacks){0};
+}
+
 void target_references_deinit(struct target_references *references)
 {
 	for (size_t i = 0; i < references->count; i++)

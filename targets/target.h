@@ -7,8 +7,8 @@
  * needs to know up front in open(), and reports a heap into a sink. It does not stop the process,
  * print, or retry: session.c does.
  *
- * open() and is_calm() run while the process runs and read no heap; walk() and facts() run while it is
- * paused.
+ * open() and is_calm() run while the process runs and read no heap; walk(), facts() and call_stacks() run
+ * while it is paused.
  */
 
 #include <stdbool.h>
@@ -205,6 +205,55 @@ struct target_thread {
 	uint32_t interpreter;
 };
 
+enum {
+	/** Of a thread's running functions so many are told, the innermost; and of all threads. */
+	TARGET_CALLS_MAX = 4096,
+	TARGET_CALLS_TOTAL_MAX = 1 << 20,
+};
+
+/** A function of the program. Owned texts. */
+struct target_function {
+	char *name;
+	/** With the classes and functions around it; NULL where the runtime does not know. */
+	char *qualified_name;
+	char *file;
+};
+
+/** A function that runs: which, and the line it is on, 0 when that is not known. */
+struct target_call {
+	uint32_t function;
+	int32_t line;
+};
+
+/** What runs in a thread. */
+struct target_call_stack {
+	struct target_thread thread;
+	/** Its calls, the innermost first: calls[first] up to calls[first + count]. */
+	size_t first;
+	size_t count;
+	/** Outer ones that are not among them. */
+	size_t left_out;
+};
+
+struct target_call_stacks {
+	struct target_call_stack *list;
+	size_t count;
+	size_t capacity;
+	struct target_call *calls;
+	size_t call_count;
+	size_t call_capacity;
+	/** Each once. */
+	struct target_function *functions;
+	size_t function_count;
+	size_t function_capacity;
+	uint32_t interpreter_count;
+	/** The calls of some thread could not be followed to their end. */
+	bool is_truncated;
+};
+
+void target_call_stacks_deinit(struct target_call_stacks *stacks);
+#define _cleanup_target_call_stacks_ CLEANUP(target_call_stacks_deinit)
+
 enum { TARGET_GENERATIONS_MAX = 8 };
 
 /** The facts of `info`. -1 where the runtime does not tell. */
@@ -267,6 +316,9 @@ struct target_ops {
 	 */
 	bool (*is_calm)(struct target *target);
 	struct error *(*facts)(struct target *target, struct target_facts *ret);
+	/** Which functions run in which thread, of the process that stands still. The caller deinits
+	 *  *@a ret, after an error too. */
+	struct error *(*call_stacks)(struct target *target, struct target_call_stacks *ret);
 	/** Of the process that stands still. Before, once, with a moment without stacks: then what takes
 	 *  longer is made ready, and *@a ret means nothing. */
 	struct error *(*standing)(struct target *target, const struct target_moment *moment,

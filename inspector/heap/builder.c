@@ -180,11 +180,12 @@ static struct error *builder_roots(struct heap_sink *sink, const struct heap_roo
 					    builder->root_count + count, sizeof(*builder->roots));
 
 	for (size_t i = 0; !error && i < count; i++) {
-		char *name = strdup(roots[i].name ? roots[i].name : "");
-		if (!name)
-			return error_no_memory();
-		builder->roots[builder->root_count] = roots[i];
-		builder->roots[builder->root_count++].name = name;
+		struct heap_root root = roots[i];
+		error = heap_names_add(&builder->names, roots[i].name, &root.name);
+		if (!error)
+			error = heap_names_add(&builder->names, roots[i].part, &root.part);
+		if (!error)
+			builder->roots[builder->root_count++] = root;
 	}
 	return error;
 }
@@ -229,16 +230,7 @@ static struct error *builder_join_types(struct builder *builder, struct builder 
 
 static struct error *builder_join_roots(struct builder *builder, struct builder *child)
 {
-	struct error *error =
-		array_reserve(&builder->roots, &builder->roots_capacity,
-			      builder->root_count + child->root_count, sizeof(*builder->roots));
-	if (error || child->root_count == 0)
-		return error;
-	memcpy(builder->roots + builder->root_count, child->roots,
-	       child->root_count * sizeof(*child->roots));
-	builder->root_count += child->root_count;
-	child->root_count = 0;
-	return NULL;
+	return builder_roots(&builder->sink, child->roots, child->root_count);
 }
 
 static struct error *builder_join_addresses(struct builder_addresses *addresses,
@@ -290,9 +282,8 @@ static void builder_reset(struct heap_sink *sink)
 	for (size_t i = 0; i < builder->type_count; i++)
 		free(builder->types[i].name);
 	free(builder->types);
-	for (size_t i = 0; i < builder->root_count; i++)
-		free((char *)builder->roots[i].name);
 	free(builder->roots);
+	heap_names_deinit(&builder->names);
 	for (size_t i = 0; i < builder->problem_text_count; i++)
 		free(builder->problem_texts[i]);
 	free(builder->repeated.list);

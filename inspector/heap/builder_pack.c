@@ -259,7 +259,7 @@ static struct error *pack_roots(struct builder *builder, struct heap *heap)
 	if (!heap->roots)
 		return error_no_memory();
 	for (size_t i = 0; i < builder->root_count; i++) {
-		struct heap_root *root = &builder->roots[i];
+		const struct heap_root *root = &builder->roots[i];
 		uint32_t object = heap_index_find(heap->index, root->object_at);
 		if (object == HEAP_NO_OBJECT) {
 			heap->dangling_root_count++;
@@ -269,10 +269,12 @@ static struct error *pack_roots(struct builder *builder, struct heap *heap)
 			.object = object,
 			.kind = root->kind,
 			.owns = root->owns,
-			.name = (char *)root->name,
+			.name = root->name,
+			.part = root->part,
 		};
-		root->name = NULL;
 	}
+	heap->names = builder->names;
+	builder->names = (struct heap_names){0};
 	return NULL;
 }
 

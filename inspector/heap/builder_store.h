@@ -106,10 +106,11 @@ struct builder {
 	size_t types_capacity;
 	/** One more than the largest id that was announced or used. */
 	uint32_t type_count;
-	/** Names owned. */
+	/** Their names are in `names`. */
 	struct heap_root *roots;
 	size_t root_count;
 	size_t roots_capacity;
+	struct heap_names names;
 	struct heap_collector collector;
 	bool collector_known;
 	uint64_t problem_counts[2];

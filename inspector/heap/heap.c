@@ -26,9 +26,8 @@ void heap_destroy(struct heap *heap)
 	pages_free(heap->refcount, count * sizeof(*heap->refcount));
 	pages_free(heap->size_bytes, count * sizeof(*heap->size_bytes));
 	pages_free(heap->at, count * sizeof(*heap->at));
-	for (size_t i = 0; i < heap->root_count; i++)
-		free(heap->roots[i].name);
 	free(heap->roots);
+	heap_names_deinit(&heap->names);
 	free(heap->leaks);
 	for (size_t i = 0; i < heap->type_count; i++)
 		free(heap->types[i].name);
@@ -59,16 +58,14 @@ static uint64_t heap_object_bytes(const struct heap *heap)
 uint64_t heap_bytes(const struct heap *heap)
 {
 	uint64_t edge_count = heap->first_edge[heap->object_count];
-	uint64_t bytes = sizeof(*heap) + heap_object_bytes(heap) +
-			 (heap->object_count + (uint64_t)1) * sizeof(*heap->first_edge) +
-			 edge_count * sizeof(*heap->edges) +
-			 heap->root_count * sizeof(*heap->roots) +
-			 heap->leak_count * sizeof(*heap->leaks) +
-			 heap->type_count * (uint64_t)sizeof(*heap->types) +
-			 heap_index_bytes(heap->index) + reverse_bytes(heap->reverse);
+	uint64_t bytes =
+		sizeof(*heap) + heap_object_bytes(heap) +
+		(heap->object_count + (uint64_t)1) * sizeof(*heap->first_edge) +
+		edge_count * sizeof(*heap->edges) + heap->root_count * sizeof(*heap->roots) +
+		heap->leak_count * sizeof(*heap->leaks) +
+		heap->type_count * (uint64_t)sizeof(*heap->types) + heap_names_bytes(&heap->names) +
+		heap_index_bytes(heap->index) + reverse_bytes(heap->reverse);
 
-	for (size_t i = 0; i < heap->root_count; i++)
-		bytes += heap_text_bytes(heap->roots[i].name);
 	for (size_t i = 0; i < heap->type_count; i++)
 		bytes += heap_text_bytes(heap->types[i].name);
 	for (size_t i = 0; i < heap->problem_text_count; i++)
@@ -86,6 +83,12 @@ struct error *heap_label(const struct heap *heap, uint32_t from, uint32_t number
 	if (!heap->labels || from >= heap->object_count || number >= heap_edge_count(heap, from))
 		return NULL;
 	return heap->labels->label(heap->labels, from, number, into);
+}
+
+struct error *heap_root_name(const struct heap_root_row *root, struct text *into)
+{
+	return text_appendf(into, "%s%s%s", root->name, *root->name && *root->part ? ", " : "",
+			    root->part);
 }
 
 struct error *heap_excess(const struct heap *heap, int64_t **ret)
@@ -126,15 +129,16 @@ struct error *heap_add_holders(struct heap *heap, const struct heap_root *roots,
 		uint32_t object = heap_find(heap, roots[i].object_at);
 		if (object == HEAP_NO_OBJECT)
 			continue;
-		char *name = strdup(roots[i].name);
-		if (!name)
-			return error_no_memory();
-		heap->roots[heap->root_count++] = (struct heap_root_row){
+		struct heap_root_row row = {
 			.object = object,
 			.kind = roots[i].kind,
 			.owns = roots[i].owns,
-			.name = name,
 		};
+		error = heap_names_add(&heap->names, roots[i].name, &row.name);
+		if (!error)
+			error = heap_names_add(&heap->names, roots[i].part, &row.part);
+		if (!error)
+			heap->roots[heap->root_count++] = row;
 	}
 	if (error)
 		return error;

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "heap/names.h"
 #include "heap/sink.h"
 
 /** Ids of objects; two bits of a reference hold its kind. */
@@ -38,8 +39,9 @@ struct heap_root_row {
 	uint32_t object;
 	enum heap_root_kind kind;
 	bool owns;
-	/** Owned. */
-	char *name;
+	/** "" where there is none; see struct heap_root. They are the heap's names. */
+	const char *name;
+	const char *part;
 };
 
 /** References of an object that are counted and can never be given back: its count has more in it than
@@ -101,6 +103,8 @@ struct heap {
 
 	struct heap_root_row *roots;
 	size_t root_count;
+	/** What they are called. */
+	struct heap_names names;
 
 	struct heap_collector collector;
 	/** gc.garbage's own list object, or HEAP_NO_OBJECT. */
@@ -169,6 +173,10 @@ static inline bool heap_is_collectable(const struct heap *heap, uint32_t object)
 /** Appends the label of reference @a number of @a from; nothing when nobody can tell. */
 MUST_USE struct error *heap_label(const struct heap *heap, uint32_t from, uint32_t number,
 				  struct text *into);
+
+/** Appends what a root is called, its part and all: "thread 4711 in handle() at web.py:42, local variable
+ *  cart"; nothing when it has no name. */
+MUST_USE struct error *heap_root_name(const struct heap_root_row *root, struct text *into);
 
 /** Who refers to whom: the referrers of object i are ids[first[i]] up to ids[first[i + 1]],
  *  ascending, one of them twice when it refers to it twice; of all kinds. */

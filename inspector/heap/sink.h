@@ -102,8 +102,11 @@ struct heap_root {
 	enum heap_root_kind kind;
 	/** It owns a reference to the object, which the object's count has in it. */
 	bool owns;
-	/** "sys", "handle at shop/web.py:42", "_asyncio.so: module_state+0x18"; valid during the call. */
+	/** "sys", "thread 4711 in handle() at shop/web.py:42", "_asyncio.so: module_state+0x18"; valid
+	 *  during the call. */
 	const char *name;
+	/** Which part of that, "local variable cart", or NULL; apart, as many have the same name. Likewise. */
+	const char *part;
 };
 
 /** What the runtime's collector is set to. */

@@ -168,21 +168,26 @@ static struct error *write_edges(const struct writer *writer, uint32_t object)
 	return NULL;
 }
 
-static void write_roots(const struct writer *writer)
+static struct error *write_roots(const struct writer *writer)
 {
 	const struct heap *heap = writer->heap;
 	FILE *out = writer->out;
 
 	for (size_t i = 0; i < heap->root_count; i++) {
 		const struct heap_root_row *root = &heap->roots[i];
+		_cleanup_text_ struct text name = {0};
+		struct error *error = heap_root_name(root, &name);
+		if (error)
+			return error;
 		fprintf(out, "root 0x%" PRIx64 " %s%s", heap->at[root->object],
 			text_root_kinds[root->kind], root->owns ? " owns" : "");
-		if (*root->name) {
+		if (name.length) {
 			fputc(' ', out);
-			write_name(out, root->name, strcmp(root->name, "owns") == 0);
+			write_name(out, text_chars(&name), strcmp(text_chars(&name), "owns") == 0);
 		}
 		fputc('\n', out);
 	}
+	return NULL;
 }
 
 static void write_leaks(const struct writer *writer)
@@ -218,9 +223,10 @@ struct error *heap_text_write(const struct heap *heap, FILE *out)
 		write_object(&writer, i);
 	for (uint32_t i = 0; !error && i < heap->object_count; i++)
 		error = write_edges(&writer, i);
+	if (!error)
+		error = write_roots(&writer);
 	if (error)
 		return error;
-	write_roots(&writer);
 	write_leaks(&writer);
 	write_collector(&writer);
 	if (fflush(out) != 0 || ferror(out))

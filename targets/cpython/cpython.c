@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "targets/cpython/call_stacks.h"
 #include "targets/cpython/holders/holders.h"
 #include "targets/cpython/layout.h"
 #include "targets/cpython/machine/trial.h"
@@ -113,6 +114,8 @@ static struct error *cpython_walk(struct target *target, const struct target_mom
 		.source = moment->source,
 		.foreign_malloc = cpython->foreign_malloc,
 		.modules = cpython->process->modules,
+		.stacks = moment->stacks,
+		.stack_count = moment->stack_count,
 		.thread_pointer = moment->stack_count ? moment->stacks[0].thread_pointer : 0,
 		.thread_count = thread_count,
 	};
@@ -203,6 +206,16 @@ static struct error *cpython_facts(struct target *target, struct target_facts *r
 	return error ? error : py_runtime_facts(&cpython->layout, window, ret);
 }
 
+static struct error *cpython_call_stacks(struct target *target, struct target_call_stacks *ret)
+{
+	struct cpython *cpython = (struct cpython *)target;
+	_cleanup_mem_window_ struct mem_window *window = NULL;
+	struct error *error = mem_window_create(cpython->process->source, &window);
+
+	*ret = (struct target_call_stacks){0};
+	return error ? error : py_call_stacks(&cpython->layout, window, ret);
+}
+
 static struct error *cpython_standing(struct target *target, const struct target_moment *moment,
 				      struct target_standing *ret)
 {
@@ -232,6 +245,7 @@ const struct target_ops cpython_target_ops = {
 	.collect = cpython_collect,
 	.is_calm = cpython_is_calm,
 	.facts = cpython_facts,
+	.call_stacks = cpython_call_stacks,
 	.standing = cpython_standing,
 	.runner_create = cpython_runner_create,
 	.runner_run = py_repl_run,

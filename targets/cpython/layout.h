@@ -241,6 +241,8 @@ struct py_field {
 	X(frame_back, false, "_frame:f_back") \
 	X(frame_generator, false, "_frame:f_gen") \
 	X(frame_valuestack, false, "_frame:f_valuestack") \
+	/* Up to 3.10: variables, cells, free variables, in this order. */ \
+	X(frame_values, false, "_frame:f_localsplus") \
 	/* Numbers of its `try` blocks, right before its variables. */ \
 	X(frame_blocks, false, "_frame:f_blockstack") \
 	X(frame_data, false, "_frame:_f_frame_data") \
@@ -259,6 +261,11 @@ struct py_field {
 	X(code_nlocalsplus, false, "PyCodeObject:co_nlocalsplus") \
 	X(code_stacksize, false, "PyCodeObject:co_stacksize") \
 	X(code_localsplusnames, false, "PyCodeObject:co_localsplusnames") \
+	X(code_localspluskinds, false, "PyCodeObject:co_localspluskinds") \
+	/* Up to 3.10: the same in three tuples. */ \
+	X(code_varnames, false, "PyCodeObject:co_varnames") \
+	X(code_cellvars, false, "PyCodeObject:co_cellvars") \
+	X(code_freevars, false, "PyCodeObject:co_freevars") \
 	/* Memory that is kept for later, and memory that holds nothing. */ \
 	X(deque_free_blocks, false, "dequeobject:freeblocks") \
 	X(deque_free_count, false, "dequeobject:numfreeblocks") \

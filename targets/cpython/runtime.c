@@ -300,6 +300,18 @@ addr_t py_runtime_gil_holder(const struct py_layout *layout, struct mem_window *
 					  : 0;
 }
 
+struct target_thread py_runtime_thread(const struct py_layout *layout, struct mem_window *window,
+				       const struct py_interpreters *interpreters, size_t number,
+				       addr_t tstate_at, addr_t holder_at)
+{
+	return (struct target_thread){
+		.pthread_at = runtime_field(window, tstate_at, layout->f.tstate_thread_id),
+		.tid = (pid_t)runtime_field(window, tstate_at, layout->f.tstate_native_thread_id),
+		.holds_gil = tstate_at == holder_at,
+		.interpreter = (uint32_t)(interpreters->count - 1 - number),
+	};
+}
+
 struct error *py_runtime_threads(const struct py_layout *layout, struct mem_window *window,
 				 const struct py_interpreters *interpreters,
 				 struct target_facts *facts)
@@ -320,13 +332,8 @@ struct error *py_runtime_threads(const struct py_layout *layout, struct mem_wind
 					      sizeof(*facts->threads));
 			if (error)
 				return error;
-			facts->threads[facts->thread_count++] = (struct target_thread){
-				.pthread_at = runtime_field(window, at, layout->f.tstate_thread_id),
-				.tid = (pid_t)runtime_field(window, at,
-							    layout->f.tstate_native_thread_id),
-				.holds_gil = at == holder_at,
-				.interpreter = (uint32_t)(interpreters->count - 1 - i),
-			};
+			facts->threads[facts->thread_count++] =
+				py_runtime_thread(layout, window, interpreters, i, at, holder_at);
 		}
 	}
 	return NULL;

@@ -94,6 +94,12 @@ int64_t py_runtime_ref_total(const struct py_layout *layout, struct mem_window *
  *  holds each of them twice, as key and value, and takes that back from its count. */
 int64_t py_runtime_hidden_refs(const struct py_layout *layout, struct mem_window *window);
 
+/** What the state of a thread at @a tstate_at tells of it; its interpreter is number @a number of the
+ *  list, the youngest first, and @a holder_at who has that one's GIL. */
+struct target_thread py_runtime_thread(const struct py_layout *layout, struct mem_window *window,
+				       const struct py_interpreters *interpreters, size_t number,
+				       addr_t tstate_at, addr_t holder_at);
+
 /** Adds the threads of all interpreters to @a facts. */
 MUST_USE struct error *py_runtime_threads(const struct py_layout *layout, struct mem_window *window,
 					  const struct py_interpreters *interpreters,

@@ -12,7 +12,7 @@ enum {
 	STATICS_BYTES = 1 << 20,
 	HEAP_BYTES = 1 << 20,
 	ARENA_BYTES = 256 << 10,
-	OUTSIDE_BYTES = 64 << 10,
+	OUTSIDE_BYTES = 512 << 10,
 	BLOCK_BYTES_MAX = 512,
 	ARENA_OBJECTS = 4,
 	/** What stands in the heap before the first chunk of a test's: malloc's own tcache. */

@@ -173,9 +173,9 @@ static void who_holds_without_being_an_object_is_told(void **state)
 		      "object 0x20 P tracked refs=7\n"
 		      "edge 0x10 0x10 gc .self\n"
 		      "edge 0x20 0x20 gc .me\n"
-		      "root 0x10 frame owns \"run at shop.py:3\"\n"
+		      "root 0x10 frame owns \"thread 9 in run() at shop.py:3\"\n"
 		      "object 0x10000 None\n");
-	assert_says("cycles", "held by frame run at shop.py:3", true);
+	assert_says("cycles", "held by thread 9 in run() at shop.py:3", true);
 	assert_says("cycles", "held by C code alone", true);
 }
 

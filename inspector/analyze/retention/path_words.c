@@ -58,9 +58,12 @@ struct error *path_start_generalize(const struct heap *heap, const struct path_s
 {
 	const struct heap_root_row *root =
 		start->root == PATH_LEAK ? NULL : &heap->roots[start->root];
+	_cleanup_text_ struct text name = {0};
 	struct error *error = text_appendf(into, "%d ", root ? (int)root->kind : -1);
 
-	return error || !root || !root->name ? error : append_without_numbers(root->name, into);
+	if (!error && root)
+		error = heap_root_name(root, &name);
+	return error ? error : append_without_numbers(text_chars(&name), into);
 }
 
 static struct error *words_sign(const struct heap *heap, const struct path *path,

@@ -312,8 +312,11 @@ static struct error *export_file_roots(struct export_file *file)
 		export_file_bind(file, 1, root->object);
 		export_file_bind(file, 4, root->owns);
 		error = export_file_bind_words(file, 2, graph_root_kind_name(root->kind));
+		file->label.length = 0;
 		if (!error)
-			error = export_file_bind_name(file, 3, root->name ? root->name : "");
+			error = heap_root_name(root, &file->label);
+		if (!error)
+			error = export_file_bind_name(file, 3, text_chars(&file->label));
 		if (!error)
 			error = export_file_insert(file);
 	}

@@ -54,8 +54,9 @@ struct graph_root_words {
 
 static const struct graph_root_words graph_roots[HEAP_ROOT_KIND_COUNT] = {
 	[HEAP_ROOT_MODULE] = {"module", "module"},
-	[HEAP_ROOT_FRAME] = {"frame", "frame"},
-	[HEAP_ROOT_THREAD] = {"thread", "thread"},
+	// Their names say it: "thread 4711 in handle() at web.py:42".
+	[HEAP_ROOT_FRAME] = {"frame", ""},
+	[HEAP_ROOT_THREAD] = {"thread", ""},
 	[HEAP_ROOT_INTERPRETER] = {"interpreter", "interpreter"},
 	[HEAP_ROOT_INTERNED] = {"interned", "interned strings"},
 	[HEAP_ROOT_STATIC_TYPE] = {"static-type", "static type"},
@@ -72,11 +73,11 @@ const char *graph_root_kind_name(enum heap_root_kind kind)
 
 struct error *graph_root_label(const struct heap_root_row *root, struct text *into)
 {
-	bool named = root->name && *root->name &&
-		     strcmp(root->name, graph_roots[root->kind].person) != 0;
+	const char *kind = graph_roots[root->kind].person;
+	bool named = *root->name && strcmp(root->name, kind) != 0;
+	struct error *error = text_appendf(into, "%s%s", kind, *kind && named ? " " : "");
 
-	return text_appendf(into, "%s%s%s", graph_roots[root->kind].person, named ? " " : "",
-			    named ? root->name : "");
+	return error || !named ? error : heap_root_name(root, into);
 }
 
 struct error *graph_repr(struct inspected *inspected, uint32_t object, size_t chars_max,

@@ -24,7 +24,8 @@ int graph_object_generation(const struct heap *heap, uint32_t object);
 /** One word: "module", "c-stack". */
 const char *graph_root_kind_name(enum heap_root_kind kind);
 
-/** Appends what a root is for people: "module sys", "frame handle at shop/web.py:42". */
+/** Appends what a root is for people: "module sys", "thread 4711 in handle() at
+ *  web.py:42, local variable cart". */
 MUST_USE struct error *graph_root_label(const struct heap_root_row *root, struct text *into);
 
 enum {

@@ -177,8 +177,8 @@ void py_code_file(const struct py_layout *layout, struct mem_window *window, add
 	code_string(layout, window, code_at, layout->f.code_filename, into, bytes);
 }
 
-bool py_code_of_iframe(const struct py_layout *layout, struct mem_window *window, addr_t iframe_at,
-		       addr_t *ret_code, int64_t *ret_line)
+bool py_code_place_of_iframe(const struct py_layout *layout, struct mem_window *window,
+			     addr_t iframe_at, struct py_code_place *ret)
 {
 	if (!layout->f.iframe_code.present || !layout->f.iframe_instruction.present ||
 	    !layout->f.code_instructions.present)
@@ -188,29 +188,40 @@ bool py_code_of_iframe(const struct py_layout *layout, struct mem_window *window
 		mem_window_word(window, iframe_at + layout->f.iframe_instruction.offset, 0);
 	if (!code_at)
 		return false;
-	*ret_code = code_at;
-	*ret_line = py_code_line(
-		layout, window, code_at,
-		(int64_t)(instruction_at - code_at - layout->f.code_instructions.offset));
+	*ret = (struct py_code_place){
+		.code_at = code_at,
+		.offset = (int64_t)(instruction_at - code_at - layout->f.code_instructions.offset),
+	};
 	return true;
+}
+
+bool py_code_place_of_frame_object(const struct py_layout *layout, struct mem_window *window,
+				   addr_t frame_at, struct py_code_place *ret)
+{
+	if (layout->f.frame_iframe.present) {
+		addr_t iframe_at =
+			mem_window_word(window, frame_at + layout->f.frame_iframe.offset, 0);
+		return iframe_at && py_code_place_of_iframe(layout, window, iframe_at, ret);
+	}
+	if (!layout->f.frame_code.present)
+		return false;
+	int64_t offset = code_int(window, frame_at, layout->f.frame_lasti);
+	*ret = (struct py_code_place){
+		.code_at = mem_window_word(window, frame_at + layout->f.frame_code.offset, 0),
+		// 3.10 counts instructions, those before bytes.
+		.offset = layout->f.code_linetable.present ? offset * 2 : offset,
+	};
+	return ret->code_at != 0;
 }
 
 bool py_code_of_frame_object(const struct py_layout *layout, struct mem_window *window,
 			     addr_t frame_at, addr_t *ret_code, int64_t *ret_line)
 {
-	if (layout->f.frame_iframe.present) {
-		addr_t iframe_at =
-			mem_window_word(window, frame_at + layout->f.frame_iframe.offset, 0);
-		return iframe_at &&
-		       py_code_of_iframe(layout, window, iframe_at, ret_code, ret_line);
-	}
-	if (!layout->f.frame_code.present)
+	struct py_code_place place;
+
+	if (!py_code_place_of_frame_object(layout, window, frame_at, &place))
 		return false;
-	*ret_code = mem_window_word(window, frame_at + layout->f.frame_code.offset, 0);
-	int64_t offset = code_int(window, frame_at, layout->f.frame_lasti);
-	// 3.10 counts instructions, those before bytes.
-	if (layout->f.code_linetable.present)
-		offset *= 2;
-	*ret_line = *ret_code ? py_code_line(layout, window, *ret_code, offset) : 0;
-	return *ret_code != 0;
+	*ret_code = place.code_at;
+	*ret_line = py_code_line(layout, window, place.code_at, place.offset);
+	return true;
 }

@@ -35,13 +35,23 @@ int64_t py_code_first_line(const struct py_layout *layout, struct mem_window *wi
 int64_t py_code_line(const struct py_layout *layout, struct mem_window *window, addr_t code_at,
 		     int64_t offset);
 
+/** What a running function executes: its code object, and how many bytes into the instructions; below 0
+ *  when nothing ran yet. */
+struct py_code_place {
+	addr_t code_at;
+	int64_t offset;
+};
+
+/** The place that the frame object at @a frame_at, or the _PyInterpreterFrame at @a iframe_at (3.11 and
+ *  later), stands on; false when there is none. */
+bool py_code_place_of_frame_object(const struct py_layout *layout, struct mem_window *window,
+				   addr_t frame_at, struct py_code_place *ret);
+bool py_code_place_of_iframe(const struct py_layout *layout, struct mem_window *window,
+			     addr_t iframe_at, struct py_code_place *ret);
+
 /** The line that the frame object at @a frame_at stands on, and its code object; false when there is
  *  none. */
 bool py_code_of_frame_object(const struct py_layout *layout, struct mem_window *window,
 			     addr_t frame_at, addr_t *ret_code, int64_t *ret_line);
-
-/** The same of the _PyInterpreterFrame at @a iframe_at (3.11 and later). */
-bool py_code_of_iframe(const struct py_layout *layout, struct mem_window *window, addr_t iframe_at,
-		       addr_t *ret_code, int64_t *ret_line);
 
 #endif

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "targets/cpython/references/graph.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "targets/cpython/objects/code.h"
 #include "targets/cpython/objects/dict.h"
 #include "targets/cpython/objects/frames.h"
 #include "targets/cpython/objects/string.h"
@@ -15,6 +18,9 @@ enum {
 	ROUNDS_MAX = 1000,
 	MODULES_MAX = 1 << 20,
 	NAME_BYTES_MAX = 256,
+	FILE_BYTES_MAX = 512,
+	THREAD_BYTES_MAX = 32,
+	FRAME_BYTES_MAX = NAME_BYTES_MAX + FILE_BYTES_MAX + 64,
 	/** gc.DEBUG_SAVEALL. */
 	DEBUG_SAVEALL = 32,
 };
@@ -115,25 +121,106 @@ static struct error *graph_roots(struct py_pass *pass, struct mem_window *window
 	return error;
 }
 
+/** Whose values are told: what is composed of it once stands for all of them. */
+struct graph_frames {
+	struct py_pass *pass;
+	struct mem_window *window;
+	char thread[THREAD_BYTES_MAX];
+	/** "thread 4711 in handle() at web.py:42" */
+	char frame[FRAME_BYTES_MAX];
+};
+
+// The kernel's id of a thread that the runtime knows by its pthread_self() alone; 0 when nobody does.
+static pid_t graph_thread_id(const struct py_pass *pass, uint64_t pthread_at)
+{
+	for (size_t i = 0; i < pass->stack_count; i++)
+		if (pass->stacks[i].pthread_at == pthread_at)
+			return pass->stacks[i].tid;
+	return 0;
+}
+
+static struct error *graph_name_thread(void *context, const struct py_frames_thread *thread)
+{
+	struct graph_frames *frames = context;
+	const struct py_layout *layout = frames->pass->layout;
+	uint64_t pthread_at = mem_window_word(
+		frames->window, thread->tstate_at + layout->f.tstate_thread_id.offset, 0);
+	const void *tid_at =
+		layout->f.tstate_native_thread_id.present
+			? mem_window_at(frames->window,
+					thread->tstate_at +
+						layout->f.tstate_native_thread_id.offset,
+					sizeof(uint64_t))
+			: NULL;
+	uint64_t tid = 0;
+
+	if (tid_at)
+		memcpy(&tid, tid_at, sizeof(tid));
+	if (!tid)
+		tid = (uint64_t)graph_thread_id(frames->pass, pthread_at);
+	if (tid)
+		snprintf(frames->thread, sizeof(frames->thread), "thread %" PRIu64, tid);
+	else
+		snprintf(frames->thread, sizeof(frames->thread), "thread 0x%" PRIx64, pthread_at);
+	return NULL;
+}
+
+static struct error *graph_name_frame(void *context, const struct py_frame *frame)
+{
+	struct graph_frames *frames = context;
+	const struct py_layout *layout = frames->pass->layout;
+	addr_t code_at = frame->place.code_at;
+	char name[NAME_BYTES_MAX], file[FILE_BYTES_MAX];
+
+	if (!code_at) {
+		snprintf(frames->frame, sizeof(frames->frame), "%s in ?", frames->thread);
+		return NULL;
+	}
+	py_code_qualname(layout, frames->window, code_at, name, sizeof(name));
+	py_code_file(layout, frames->window, code_at, file, sizeof(file));
+	// "<module>" and "<lambda>" are no names of functions.
+	bool is_function = *name && name[strlen(name) - 1] != '>';
+	snprintf(frames->frame, sizeof(frames->frame), "%s in %s%s at %s:%" PRId64, frames->thread,
+		 name, is_function ? "()" : "", file,
+		 py_code_line(layout, frames->window, code_at, frame->place.offset));
+	return NULL;
+}
+
 static struct error *graph_frame_value(void *context, const struct py_frame_value *value)
 {
-	struct py_pass *pass = context;
-	char name[2 * NAME_BYTES_MAX];
+	static const char *const words[] = {
+		[PY_FRAME_LOCAL] = "local variable ",
+		[PY_FRAME_CELL] = "cell variable ",
+		[PY_FRAME_FREE] = "free variable ",
+		[PY_FRAME_STACK] = "evaluation stack",
+		[PY_FRAME_SPECIAL] = "",
+		[PY_FRAME_STATE] = "",
+	};
+	const struct graph_frames *frames = context;
+	bool is_state = value->part == PY_FRAME_STATE;
+	char part[NAME_BYTES_MAX];
 
-	snprintf(name, sizeof(name), "%s: %s", value->name, value->part);
+	snprintf(part, sizeof(part), "%s%s", words[value->part], value->name);
 	struct heap_root root = {
 		.object_at = value->object_at,
-		.kind = value->kind,
+		.kind = is_state ? HEAP_ROOT_THREAD : HEAP_ROOT_FRAME,
 		.owns = value->owns,
-		.name = name,
+		.name = is_state ? frames->thread : frames->frame,
+		.part = part,
 	};
-	return heap_sink_roots(pass->sink, &root, 1);
+	return heap_sink_roots(frames->pass->sink, &root, 1);
 }
 
 static struct error *graph_frames(struct py_pass *pass, struct mem_window *window,
 				  const struct py_interpreters *interpreters)
 {
-	const struct py_frames_visitor visitor = {.context = pass, .value = graph_frame_value};
+	struct graph_frames frames = {.pass = pass, .window = window};
+	const struct py_frames_visitor visitor = {
+		.context = &frames,
+		.thread = graph_name_thread,
+		.frame = graph_name_frame,
+		.value = graph_frame_value,
+	};
 	struct py_frames_tally tally = {0};
 	struct error *error = py_frames_visit(pass->layout, window, interpreters, &visitor, &tally);
 

@@ -30,6 +30,9 @@ struct py_pass {
 	struct heap_sink *sink;
 	/** NULL unless the sink wants references. */
 	const struct py_edges_context *edges;
+	/** For the names of threads; may be NULL. */
+	const struct target_stack *stacks;
+	size_t stack_count;
 	unsigned thread_count;
 	const struct maps *maps;
 	addr_t lowest_address;

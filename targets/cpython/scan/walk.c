@@ -233,6 +233,8 @@ static void walk_set_up_pass(struct walk *walk)
 	pass->frozen = &walk->frozen;
 	pass->sink = walk->sink;
 	pass->thread_count = walk->context->thread_count;
+	pass->stacks = walk->context->stacks;
+	pass->stack_count = walk->context->stack_count;
 	pass->collecting = walk->memory.gc.collecting;
 	pass->edges = walk->edges.plans ? &walk->edges : NULL;
 }

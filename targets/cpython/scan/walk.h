@@ -17,6 +17,9 @@ struct py_walk_context {
 	struct mem_source *source;
 	/** The name of a malloc other than glibc's that the process uses, or NULL. */
 	const char *foreign_malloc;
+	/** For the names of threads; may be NULL. */
+	const struct target_stack *stacks;
+	size_t stack_count;
 	/** For references only: where code and its debug information are, and any thread's pointer. */
 	struct module_list *modules;
 	addr_t thread_pointer;
