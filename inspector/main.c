@@ -34,6 +34,12 @@ static struct error *main_facts(struct inspected *inspected, struct session_look
 	return session_facts(((struct main_inspected *)inspected)->session, look, ret);
 }
 
+static struct error *main_call_stacks(struct inspected *inspected, struct session_look *look,
+				      struct target_call_stacks *ret)
+{
+	return session_call_stacks(((struct main_inspected *)inspected)->session, look, ret);
+}
+
 static void main_show_graph(struct main_inspected *own, const struct session_look *look,
 			    const struct inspected_graph **ret)
 {
@@ -133,6 +139,7 @@ static void main_head(const struct inspected *inspected, const char *verb,
 static const struct inspected_ops main_inspected_ops = {
 	.census = main_census,
 	.facts = main_facts,
+	.call_stacks = main_call_stacks,
 	.graph = main_graph,
 	.describe = main_describe,
 	.annotate = main_annotate,

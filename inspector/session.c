@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "session.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "debug/module.h"
 #include "mem/clone/clone.h"
 #include "mem/live.h"
@@ -12,7 +14,9 @@
 #include "mem/process.h"
 #include "session_look.h"
 
-enum { STOPS_DEFAULT = 64 };
+enum { STOPS_DEFAULT = 64, CALLS_STOPS_MAX = 4 };
+
+static const uint64_t CALLS_WAIT_NS = 1000 * 1000;
 
 void session_close(struct session *session)
 {
@@ -147,17 +151,14 @@ struct error *session_census(struct session *session, struct session_look *look,
 }
 
 // The kernel's id of a thread that the runtime knows by its pthread_self() alone.
-static void session_name_threads(struct pause *pause, struct target_facts *facts)
+static void session_name_thread(struct pause *pause, struct target_thread *thread)
 {
 	size_t count;
 	const struct pause_thread *stopped = pause_threads(pause, &count);
 
-	for (size_t i = 0; i < facts->thread_count; i++) {
-		struct target_thread *thread = &facts->threads[i];
-		for (size_t j = 0; !thread->tid && j < count; j++)
-			if (stopped[j].pthread_at == thread->pthread_at)
-				thread->tid = stopped[j].tid;
-	}
+	for (size_t i = 0; !thread->tid && i < count; i++)
+		if (stopped[i].pthread_at == thread->pthread_at)
+			thread->tid = stopped[i].tid;
 }
 
 struct error *session_facts(struct session *session, struct session_look *look,
@@ -170,8 +171,44 @@ struct error *session_facts(struct session *session, struct session_look *look,
 	if (error)
 		return error;
 	error = session->target->ops->facts(session->target, ret);
-	if (!error)
-		session_name_threads(pause, ret);
+	for (size_t i = 0; !error && i < ret->thread_count; i++)
+		session_name_thread(pause, &ret->threads[i]);
 	look->pause_ns = look->pause_total_ns = pause_end(&pause);
+	return error;
+}
+
+static struct error *session_stop_and_look_at_calls(struct session *session,
+						    struct session_look *look,
+						    struct target_call_stacks *ret)
+{
+	_cleanup_pause_ struct pause *pause = NULL;
+	struct error *error = pause_begin(session->pid, &pause);
+
+	if (error)
+		return error;
+	error = session->target->ops->call_stacks(session->target, ret);
+	for (size_t i = 0; !error && i < ret->count; i++)
+		session_name_thread(pause, &ret->list[i].thread);
+	session_look_add(look, pause_end(&pause));
+	return error;
+}
+
+// A thread that is in the middle of a call may have a chain that leads nowhere, for some nanoseconds.
+struct error *session_call_stacks(struct session *session, struct session_look *look,
+				  struct target_call_stacks *ret)
+{
+	struct error *error = NULL;
+
+	*look = (struct session_look){.ref_total = -1};
+	do {
+		target_call_stacks_deinit(ret);
+		if (look->stops)
+			clock_sleep_ns(CALLS_WAIT_NS);
+		error = session_stop_and_look_at_calls(session, look, ret);
+	} while (!error && ret->is_truncated && look->stops < CALLS_STOPS_MAX);
+	look->consistent = !ret->is_truncated;
+	if (ret->is_truncated)
+		snprintf(look->reason, sizeof(look->reason),
+			 "the calls of a thread could not be followed to their end");
 	return error;
 }

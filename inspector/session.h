@@ -53,6 +53,11 @@ MUST_USE struct error *session_census(struct session *session, struct session_lo
 MUST_USE struct error *session_facts(struct session *session, struct session_look *look,
 				     struct target_facts *ret);
 
+/** Stops the process briefly, reads which functions run in which thread, lets it go. Threads come with
+ *  their kernel ids. @a ret is zero-initialised; the caller deinits it, after an error too. */
+MUST_USE struct error *session_call_stacks(struct session *session, struct session_look *look,
+					   struct target_call_stacks *ret);
+
 /**
  * Runs @a code in a clone of the process, in which it reaches nothing (mem/clone/clone_run.h). The clone is
  * made when there is none, at a moment at which the runtime stands firm if one comes soon, and lives until

@@ -23,6 +23,7 @@ const struct command *const commands[] = {
 	&command_types,
 	&command_info,
 	&command_suspects,
+	&command_threads,
 	&command_cycles,
 	&command_garbage,
 	&command_show,

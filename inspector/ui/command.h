@@ -180,6 +180,7 @@ extern const struct command command_set;
 extern const struct command command_show;
 extern const struct command command_stats;
 extern const struct command command_suspects;
+extern const struct command command_threads;
 extern const struct command command_types;
 extern const struct command command_version;
 extern const struct command command_watch;

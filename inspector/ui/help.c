@@ -136,19 +136,25 @@ static void help_roff(FILE *out, const char *text)
 	help_roff_part(out, text, text + strlen(text));
 }
 
+// What is indented is output of ours, and stays as it is.
+static void help_roff_paragraph(FILE *out, const char *text, const char *end)
+{
+	bool is_output = !strncmp(text, "  ", 2);
+
+	fprintf(out, ".PP\n%s", is_output ? ".EX\n" : "");
+	help_roff_part(out, text, end);
+	fprintf(out, "\n%s", is_output ? ".EE\n" : "");
+}
+
 static void help_roff_paragraphs(FILE *out, const char *text)
 {
 	const char *end;
 
 	while ((end = strstr(text, "\n\n"))) {
-		fprintf(out, ".PP\n");
-		help_roff_part(out, text, end);
-		fprintf(out, "\n");
+		help_roff_paragraph(out, text, end);
 		text = end + 2;
 	}
-	fprintf(out, ".PP\n");
-	help_roff(out, text);
-	fprintf(out, "\n");
+	help_roff_paragraph(out, text, text + strlen(text));
 }
 
 static void help_roff_option(FILE *out, const struct command_option *option)

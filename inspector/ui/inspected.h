@@ -93,6 +93,8 @@ struct inspected_ops {
 				struct census *ret);
 	struct error *(*facts)(struct inspected *inspected, struct session_look *look,
 			       struct target_facts *ret);
+	struct error *(*call_stacks)(struct inspected *inspected, struct session_look *look,
+				     struct target_call_stacks *ret);
 	struct error *(*graph)(struct inspected *inspected, const struct inspected_graph **ret);
 	struct error *(*describe)(struct inspected *inspected, uint32_t object, size_t chars_max,
 				  struct text *into);
@@ -129,6 +131,15 @@ MUST_USE static inline struct error *
 inspected_facts(struct inspected *inspected, struct session_look *look, struct target_facts *ret)
 {
 	return inspected->ops->facts(inspected, look, ret);
+}
+
+/** Stops the process briefly, reads which functions run in which thread, lets it go. The caller deinits
+ *  *@a ret, zero-initialised before, after an error too. */
+MUST_USE static inline struct error *inspected_call_stacks(struct inspected *inspected,
+							   struct session_look *look,
+							   struct target_call_stacks *ret)
+{
+	return inspected->ops->call_stacks(inspected, look, ret);
 }
 
 /** The graph, built when first asked for: stops the process, copies its memory, lets it go. Owned by

@@ -48,7 +48,7 @@ def test_a_mistyped_verb_is_told_the_nearest_one(leakinspect):
 def test_help_is_on_stdout_and_tells_every_verb(leakinspect):
     done = leakinspect.run("help")
     assert (done.returncode, done.stderr) == (0, "")
-    for verb in ("attach", "types", "info", "cycles", "garbage", "show", "refs", "referrers",
+    for verb in ("attach", "types", "info", "threads", "cycles", "garbage", "show", "refs", "referrers",
                  "export", "help", "version"):
         assert re.search(r"^  %s +\S" % verb, done.stdout, re.MULTILINE), verb
     assert leakinspect.run("--help").stdout == done.stdout

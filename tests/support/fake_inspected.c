@@ -25,6 +25,43 @@ static struct error *fake_graph(struct inspected *inspected, const struct inspec
 	return NULL;
 }
 
+// The arrays that are the test's are copied: whoever asks frees them.
+static void *fake_copy(const void *list, size_t count, size_t size)
+{
+	void *copy = calloc(count + 1, size);
+
+	assert_non_null(copy);
+	if (count)
+		memcpy(copy, list, count * size);
+	return copy;
+}
+
+static char *fake_copy_text(const char *text)
+{
+	return text ? fake_copy(text, strlen(text), 1) : NULL;
+}
+
+static struct error *fake_call_stacks(struct inspected *inspected, struct session_look *look,
+				      struct target_call_stacks *ret)
+{
+	struct fake_inspected *fake = (struct fake_inspected *)inspected;
+
+	if (fake->gone)
+		return error_create(ERROR_GONE, "process 4711 has ended");
+	*look = (struct session_look){.stops = 1, .consistent = true, .pause_ns = 1000};
+	*ret = fake->stacks;
+	ret->list = fake_copy(ret->list, ret->count, sizeof(*ret->list));
+	ret->calls = fake_copy(ret->calls, ret->call_count, sizeof(*ret->calls));
+	ret->functions = fake_copy(ret->functions, ret->function_count, sizeof(*ret->functions));
+	for (size_t i = 0; i < ret->function_count; i++) {
+		struct target_function *function = &ret->functions[i];
+		function->name = fake_copy_text(function->name);
+		function->qualified_name = fake_copy_text(function->qualified_name);
+		function->file = fake_copy_text(function->file);
+	}
+	return NULL;
+}
+
 static struct error *fake_describe(struct inspected *inspected, uint32_t object, size_t chars_max,
 				   struct text *into)
 {
@@ -122,6 +159,7 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 {
 	static const struct inspected_ops ops = {
+		.call_stacks = fake_call_stacks,
 		.graph = fake_graph,
 		.describe = fake_describe,
 		.annotate = fake_annotate,

@@ -29,6 +29,8 @@ struct fake_inspected {
 	const char *answer_value;
 	char code[256];
 	unsigned end_count;
+	/** What runs in its threads: the test's. */
+	struct target_call_stacks stacks;
 	/** The graph cannot be had. */
 	bool gone;
 	/** Objects at and above this address cannot be described; 0 is none of them. */

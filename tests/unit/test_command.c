@@ -410,7 +410,7 @@ static void assert_completes(unsigned place, const char *before, const char *wor
 
 static void completion_knows_what_may_stand_next(void **state)
 {
-	assert_completes(COMMAND_IN_SHELL, "", "t", "types");
+	assert_completes(COMMAND_IN_SHELL, "", "t", "types threads");
 	assert_completes(COMMAND_IN_SHELL, "", "q", "");
 	assert_completes(COMMAND_IN_CONSOLE, "", "q", "quit");
 	assert_completes(COMMAND_IN_SHELL, "types", "", "@pid");

@@ -101,6 +101,12 @@ static struct error *console_facts(struct inspected *inspected, struct session_l
 	return inspected_facts(console->inner, look, ret);
 }
 
+static struct error *console_call_stacks(struct inspected *inspected, struct session_look *look,
+					 struct target_call_stacks *ret)
+{
+	return inspected_call_stacks(((struct console *)inspected)->inner, look, ret);
+}
+
 static int console_compare_types(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);
@@ -197,6 +203,7 @@ static void console_use_snapshot(struct inspected *inspected, enum inspected_sna
 static const struct inspected_ops console_inspected_ops = {
 	.census = console_census,
 	.facts = console_facts,
+	.call_stacks = console_call_stacks,
 	.graph = console_graph,
 	.describe = console_describe,
 	.annotate = console_annotate,

@@ -31,6 +31,11 @@ struct error *report_object(struct report *report, const char *key,
 	return report->ops->object(report, key, columns, count, cells);
 }
 
+struct error *report_lines(struct report *report, const char *const *lines, size_t count)
+{
+	return report->ops->lines(report, lines, count);
+}
+
 // Formats for @a write, which takes a line.
 PRINTF_LIKE(3, 0)
 static struct error *report_line(struct report *report,

@@ -143,6 +143,7 @@ struct report_ops {
 				const struct report_column *columns, size_t count,
 				const struct report_cell *cells);
 	struct error *(*heading)(struct report *report, const char *text);
+	struct error *(*lines)(struct report *report, const char *const *lines, size_t count);
 	struct error *(*note)(struct report *report, const char *text);
 	struct error *(*amend)(struct report *report, const struct report_head *head);
 	struct error *(*end)(struct report *report);
@@ -185,6 +186,8 @@ MUST_USE struct error *report_object(struct report *report, const char *key,
 /** A line for people above what comes next, in place of its key; nothing in JSON. */
 MUST_USE PRINTF_LIKE(2, 3) struct error *report_heading(struct report *report, const char *format,
 							...);
+/** Lines for people that are no table (a traceback), below the heading before them; nothing in JSON. */
+MUST_USE struct error *report_lines(struct report *report, const char *const *lines, size_t count);
 /** A sentence for people, and an element of "notes" in JSON. */
 MUST_USE PRINTF_LIKE(2, 3) struct error *report_note(struct report *report, const char *format,
 						     ...);

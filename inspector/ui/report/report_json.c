@@ -364,6 +364,12 @@ static struct error *report_json_heading(struct report *report, const char *text
 	return NULL;
 }
 
+static struct error *report_json_lines(struct report *report, const char *const *lines,
+				       size_t count)
+{
+	return NULL;
+}
+
 static struct error *report_json_note(struct report *report, const char *text)
 {
 	struct report_json *json = (struct report_json *)report;
@@ -407,6 +413,7 @@ struct error *report_json_create(FILE *out, struct report **ret)
 		.row = report_json_row,
 		.object = report_json_object,
 		.heading = report_json_heading,
+		.lines = report_json_lines,
 		.note = report_json_note,
 		// Keys that are set again take the place of those before.
 		.amend = report_json_begin,

@@ -361,6 +361,19 @@ static struct error *report_text_heading(struct report *report, const char *head
 	return error ? error : text_append(&text->body, "\n", 1);
 }
 
+static struct error *report_text_lines(struct report *report, const char *const *lines,
+				       size_t count)
+{
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = report_text_flush_table(text);
+
+	if (!error)
+		error = report_text_section(text);
+	for (size_t i = 0; i < count && !error; i++)
+		error = report_text_line(&text->body, "%s", lines[i]);
+	return error;
+}
+
 static struct error *report_text_note(struct report *report, const char *note)
 {
 	struct report_text *text = (struct report_text *)report;
@@ -406,6 +419,7 @@ struct error *report_text_create(FILE *out, const struct report_style *style, st
 		.row = report_text_row,
 		.object = report_text_object,
 		.heading = report_text_heading,
+		.lines = report_text_lines,
 		.note = report_text_note,
 		.amend = report_text_amend,
 		.end = report_text_end,

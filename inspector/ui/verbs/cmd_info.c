@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "mem/process.h"
+#include "ui/answers/thread_words.h"
 
 /** Everything that `info` tells, gathered before a word of it is reported. */
 struct info {
@@ -116,10 +117,9 @@ static struct error *info_report_gc(struct report *report, const struct info *in
 static struct error *info_report_thread(struct report *report, pid_t pid,
 					const struct target_thread *thread)
 {
-	char name[64] = "";
+	char name[THREAD_NAME_BYTES];
 
-	if (thread->tid > 0)
-		process_thread_name(pid, thread->tid, name, sizeof(name));
+	thread_words_name(pid, thread, name);
 	const struct report_cell cells[] = {
 		{.number = thread->tid, .absent = thread->tid <= 0},
 		{.text = name, .absent = !*name},
@@ -160,13 +160,7 @@ static struct error *info_report_threads(struct report *report, pid_t pid, const
 
 static int info_compare_threads(const void *a, const void *b)
 {
-	pid_t left = ((const struct target_thread *)a)->tid;
-	pid_t right = ((const struct target_thread *)b)->tid;
-
-	// Those that are not known come last.
-	if (left <= 0 || right <= 0)
-		return (left <= 0) - (right <= 0);
-	return (left > right) - (left < right);
+	return thread_words_compare(a, b);
 }
 
 static struct error *info_run(struct command_context *context)

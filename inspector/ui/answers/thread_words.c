@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/answers/thread_words.h"
+
+#include "mem/process.h"
+
+int thread_words_compare(const struct target_thread *left, const struct target_thread *right)
+{
+	if (left->tid <= 0 || right->tid <= 0)
+		return (left->tid <= 0) - (right->tid <= 0);
+	return (left->tid > right->tid) - (left->tid < right->tid);
+}
+
+void thread_words_name(pid_t pid, const struct target_thread *thread, char *name)
+{
+	name[0] = '\0';
+	if (thread->tid > 0)
+		process_thread_name(pid, thread->tid, name, THREAD_NAME_BYTES);
+}
