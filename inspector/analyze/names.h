@@ -3,7 +3,7 @@
 #define ANALYZE_NAMES_H
 
 /*
- * Names of types and references, shortened for words that people read. Private to analyze/.
+ * Names of types and references, shortened for words that people read. For analyze/ and the words of ui/.
  */
 
 #include <stdbool.h>

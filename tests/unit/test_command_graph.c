@@ -100,6 +100,95 @@ static void refs_has_a_row_for_each_reference(void **state)
 		    "  \"repr\": \"<str>\"}]");
 }
 
+// An instance with an attribute dict of its own, one value in a slot, and all kinds of holders.
+static const char accounts[] =
+	"type shop.Cart\n"
+	"object 0x1000 dict size=232 tracked\n"
+	"object 0x2000 shop.Cart size=48 tracked\n"
+	"object 0x2100 dict size=100 part tracked\n"
+	"object 0x3000 str size=50 refs=9\n"
+	"object 0x4000 list size=64 tracked\n"
+	"object 0x5000 str size=50 refs=1\n"
+	"object 0x6000 str size=50 immortal\n"
+	"edge 0x1000 0x3000 gc \"['key']\"\n"
+	"edge 0x2000 0x2100 gc .__dict__\n"
+	"edge 0x2000 0x3000 gc .slot\n"
+	"edge 0x2000 0x1000 gc .__class__\n"
+	"edge 0x2100 0x3000 gc \"['name']\"\n"
+	"edge 0x2100 0x4000 gc \"['strange key']\"\n"
+	"edge 0x2100 0x5000 owned \" key\"\n"
+	"edge 0x2100 0x6000 gc \"['other']\"\n"
+	"edge 0x4000 0x3000 gc \"[0]\"\n"
+	"edge 0x4000 0x3000 gc \"[1]\"\n"
+	"edge 0x4000 0x5000 weak \"[2]\"\n"
+	"edge 0x4000 0x5000 guess \"[3]\"\n"
+	"root 0x3000 frame owns \"thread 1 in f() at a.py:1, local variable x\"\n"
+	"root 0x3000 frame \"thread 1 in g() at a.py:2, local variable y\"\n"
+	"root 0x3000 c-variable cache\n"
+	"leak 0x3000 1\n";
+
+#define ACCOUNT(count, source, type, label, kind)                             \
+	"{\"count\": " #count ", \"source\": \"" source "\", \"type\": " type \
+	", \"label\": \"" label "\", \"kind\": " kind "}"
+
+static void accounts_make_up_the_reference_count(void **state)
+{
+	struct fake_inspected before = fake;
+
+	fake_inspected_init(&fake, accounts);
+	// given nine references that are counted of which six are found and one is leaked
+	assert_json(
+		"show 0x3000", "accounts",
+		"[" ACCOUNT(2, "object", "\"list\"", "[...]", "\"gc\"") "," ACCOUNT(1, "object", "\"dict\"", "['key']", "\"gc\"") "," ACCOUNT(
+			1, "object", "\"shop.Cart\"", ".name",
+			"\"gc\"") "," ACCOUNT(1, "object", "\"shop.Cart\"", ".slot",
+					      "\"gc\"") "," ACCOUNT(1, "root", "null",
+								    "thread 1 in f() at a.py:1, "
+								    "local variable x",
+								    "null") "," ACCOUNT(2, "c",
+											"null",
+											"C "
+											"variable "
+											"cache",
+											"null") "," ACCOUNT(1,
+													    "leaked",
+													    "null",
+													    "",
+													    "null") "]");
+	assert_json("show 0x3000", "accounted", "{\"count\": 9}");
+	assert_says("show 0x3000 -n 1", "(6 more kinds of references, 7 of them)");
+	// Two that are found and one that is counted: a guess is no reference, perhaps.
+	assert_json("show 0x5000", "accounted", "{\"count\": 1}");
+	assert_says("show 0x5000", "found, not counted");
+	// Of an immortal object nothing is counted, so that nothing is missing.
+	assert_json("show 0x6000", "accounts",
+		    "[" ACCOUNT(1, "object", "\"shop.Cart\"", ".other", "\"gc\"") "]");
+	fake_inspected_deinit(&fake);
+	fake = before;
+}
+
+static void attributes_are_those_of_the_dict_and_of_the_object(void **state)
+{
+	struct fake_inspected before = fake;
+
+	fake_inspected_init(&fake, accounts);
+	assert_json("show 0x2000", "attributes",
+		    "[{\"name\": \"slot\", \"type\": \"str\", \"address\": \"0x3000\","
+		    "  \"repr\": \"<str>\"},"
+		    " {\"name\": \"name\", \"type\": \"str\", \"address\": \"0x3000\","
+		    "  \"repr\": \"<str>\"},"
+		    " {\"name\": \"__dict__['strange key']\", \"type\": \"list\","
+		    "  \"address\": \"0x4000\", \"repr\": \"<list>\"},"
+		    " {\"name\": \"other\", \"type\": \"str\", \"address\": \"0x6000\","
+		    "  \"repr\": \"<str>\"}]");
+	assert_json("show 0x2000", "attribute_count", "4");
+	assert_json("show 0x2000 -n 1", "attribute_count", "4");
+	assert_says("show 0x2000 -n 1", "(3 more attributes)");
+	assert_says("show 0x4000", "attributes: none");
+	fake_inspected_deinit(&fake);
+	fake = before;
+}
+
 static void referrers_have_a_row_for_each_reference_and_for_roots(void **state)
 {
 	assert_json("referrers 0x3000", "objects",
@@ -316,6 +405,8 @@ int main(void)
 #define TEST(function) cmocka_unit_test_setup_teardown(function, given_a_shop, end)
 	const struct CMUnitTest tests[] = {
 		TEST(refs_has_a_row_for_each_reference),
+		TEST(accounts_make_up_the_reference_count),
+		TEST(attributes_are_those_of_the_dict_and_of_the_object),
 		TEST(referrers_have_a_row_for_each_reference_and_for_roots),
 		TEST(referrers_tell_what_was_found_nowhere),
 		TEST(a_type_is_its_first_object_or_all_of_them),

@@ -4,8 +4,9 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "ui/answers/accounts.h"
+#include "ui/answers/attributes.h"
 #include "ui/answers/graph_text.h"
-#include "ui/answers/incoming.h"
 #include "ui/answers/object_choice.h"
 
 /** In words what heap_object_flags says, but for what has a key of its own. */
@@ -27,29 +28,8 @@ static size_t show_flag_names(unsigned flags, const char **names)
 	return count;
 }
 
-/** What is not in the object's own row. */
-struct show_numbers {
-	size_t referrer_count;
-	int64_t held_by_c;
-};
-
-static struct error *show_count(const struct heap *heap, uint32_t object, struct show_numbers *ret)
-{
-	_cleanup_incoming_ struct incoming incoming = {0};
-	_cleanup_free_ int64_t *excess = NULL;
-	struct error *error = incoming_find(heap, &object, 1, 0, &incoming);
-
-	if (!error)
-		error = heap_excess(heap, &excess);
-	if (error)
-		return error;
-	ret->referrer_count = incoming.count;
-	ret->held_by_c = excess[object] > 0 ? excess[object] : 0;
-	return NULL;
-}
-
 static struct error *show_report(struct report *report, const struct heap *heap, uint32_t object,
-				 const struct show_numbers *numbers, const struct text *repr)
+				 const struct accounts *accounts, const struct text *repr)
 {
 	static const struct report_column columns[] = {
 		{.key = "address", .unit = REPORT_ADDRESS},
@@ -79,8 +59,8 @@ static struct error *show_report(struct report *report, const struct heap *heap,
 		{.text = finalizer, .absent = !finalizer},
 		{.texts = flags, .count = flag_count},
 		{.number = heap_edge_count(heap, object)},
-		{.number = (int64_t)numbers->referrer_count},
-		{.number = numbers->held_by_c},
+		{.number = (int64_t)accounts->referrer_count},
+		{.number = accounts->held_by_c},
 		{.text = text_chars(repr), .absent = !repr->length},
 	};
 
@@ -92,7 +72,10 @@ static struct error *show_run(struct command_context *context)
 	_cleanup_object_choice_ struct object_choice choice = {0};
 	_cleanup_text_ struct text repr = {0};
 	const struct inspected_graph *graph;
-	struct show_numbers numbers;
+	_cleanup_accounts_ struct accounts accounts = {0};
+	struct report *report = context->report;
+	size_t limit = arguments_limit(context->arguments);
+	bool is_limited = arguments_has(context->arguments, ARGUMENTS_LIMIT);
 	struct report_head head;
 	struct error *error = inspected_graph(context->inspected, &graph);
 
@@ -101,17 +84,21 @@ static struct error *show_run(struct command_context *context)
 	if (!error)
 		error = object_choice_make(graph->heap, context->arguments, false, &choice);
 	if (!error)
-		error = show_count(graph->heap, choice.ids[0], &numbers);
+		error = accounts_make(graph->heap, choice.ids[0], &accounts);
 	if (!error)
 		error = graph_repr(context->inspected, choice.ids[0], GRAPH_REPR_CHARS, &repr);
 	if (error)
 		return error;
 	inspected_graph_head(context->inspected, "show", graph, &head);
-	error = report_begin(context->report, &head);
+	error = report_begin(report, &head);
 	if (!error)
-		error = show_report(context->report, graph->heap, choice.ids[0], &numbers, &repr);
-	return error ? error
-		     : object_choice_note(&choice, context->report, "an address shows another");
+		error = show_report(report, graph->heap, choice.ids[0], &accounts, &repr);
+	if (!error)
+		error = attributes_report(report, context->inspected, graph->heap, choice.ids[0],
+					  is_limited ? limit : ATTRIBUTES_SHOWN);
+	if (!error)
+		error = accounts_report(&accounts, report, is_limited ? limit : ACCOUNTS_SHOWN);
+	return error ? error : object_choice_note(&choice, report, "an address shows another");
 }
 
 static const struct command_example show_examples[] = {
@@ -136,6 +123,28 @@ const struct command command_show = {
 		"many more are counted than were found (held by C code, or leaked by it), and what "
 		"repr() might\n"
 		"say. No code of the process is run for that.\n"
+		"\n"
+		"Then its attributes by name (values of its attribute dict, slots, members of C "
+		"that have a name\n"
+		"in Python), and who accounts for its reference count: references of objects by "
+		"type and name,\n"
+		"roots, C code with the places that have its address, and what is leaked. The "
+		"counts make up the\n"
+		"reference count; where more was found than is counted, a line says so. Twenty of "
+		"each are shown\n"
+		"unless -n is given.\n"
+		"\n"
+		"  attributes\n"
+		"  NAME   TYPE  ADDRESS         REPR\n"
+		"  user   str   0x7f778d204070  'user-0'\n"
+		"  items  list  0x7f778d1e7580  [1, 2, 3]\n"
+		"\n"
+		"  accounts\n"
+		"  COUNT  FROM     TYPE       LABEL\n"
+		"      1  objects  shop.Cart  .request\n"
+		"      1  root     -          thread 4711 in handle() at /srv/shop.py:10, local "
+		"variable request\n"
+		"      2  in all\n"
 		"\n"
 		"OBJECT is an address or the name of a type: then its first object by address.",
 	.examples = show_examples,

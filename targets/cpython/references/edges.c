@@ -243,15 +243,20 @@ static uint32_t edges_unwritten(struct py_edges *edges, const struct py_plan *pl
 	return layout->f.frame_data.offset;
 }
 
-static void edges_owned(struct py_edges *edges, const struct py_plan *plan, addr_t at)
+static void edges_owned(struct py_edges *edges, const struct py_plan *plan, addr_t at,
+			bool is_static_type)
 {
 	size_t gc_count = edges->count;
-	uint32_t unwritten = plan->owned_count ? edges_unwritten(edges, plan, at) : UINT32_MAX;
+	uint32_t end = plan->owned_count ? edges_unwritten(edges, plan, at) : UINT32_MAX;
+
+	// Behind a class of C there is no PyHeapTypeObject's rest, but the next variable.
+	if (is_static_type)
+		end = edges->layout->size.type;
 
 	for (size_t i = 0; i < plan->owned_count; i++) {
 		const struct py_owned *owned = &plan->owned[i];
 		unsigned char guard = 1;
-		if (owned->offset >= unwritten)
+		if (owned->offset >= end)
 			continue;
 		if (owned->guard_offset &&
 		    !mem_window_read(edges->window, at + owned->guard_offset, &guard, 1))
@@ -344,7 +349,7 @@ const struct heap_reference *py_edges_collect(struct py_edges *edges, const stru
 				edges_try(edges, plan, at);
 		}
 	}
-	edges_owned(edges, plan, at);
+	edges_owned(edges, plan, at, is_static_type);
 	if (type->shape == PY_SHAPE_TYPE && !is_static_type &&
 	    edges->layout->f.heaptype_cached_keys.present)
 		edges_class_keys(edges, at);

@@ -84,16 +84,6 @@ static struct error *labels_member(const char *member, struct text *into)
 	return text_appendf(into, ".%s", member);
 }
 
-static struct error *labels_attribute(const struct py_labels *labels, addr_t key_at,
-				      struct text *into)
-{
-	char name[NAME_BYTES];
-
-	if (!py_string_read(labels->layout, labels->window, key_at, name, sizeof(name)))
-		return NULL;
-	return text_appendf(into, ".%s", name);
-}
-
 static struct error *labels_value(const struct py_labels *labels, addr_t key_at, struct text *into)
 {
 	struct error *error = text_append(into, "[", 1);
@@ -102,6 +92,35 @@ static struct error *labels_value(const struct py_labels *labels, addr_t key_at,
 		error = py_describe(labels->layout, labels->types, labels->window, key_at,
 				    KEY_CHARS, into);
 	return error ? error : text_append(into, "]", 1);
+}
+
+// What code can write behind a dot.
+static bool labels_is_identifier(const char *name)
+{
+	if (!*name || (*name >= '0' && *name <= '9'))
+		return false;
+	for (; *name; name++) {
+		bool is_word = *name == '_' || (*name >= '0' && *name <= '9') ||
+			       (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
+			       (unsigned char)*name >= 0x80;
+		if (!is_word)
+			return false;
+	}
+	return true;
+}
+
+// An attribute dict can have any key.
+static struct error *labels_attribute(const struct py_labels *labels, addr_t key_at,
+				      struct text *into)
+{
+	char name[NAME_BYTES];
+
+	if (!py_string_read(labels->layout, labels->window, key_at, name, sizeof(name)))
+		return NULL;
+	if (labels_is_identifier(name))
+		return text_appendf(into, ".%s", name);
+	struct error *error = text_appendf(into, ".__dict__");
+	return error ? error : labels_value(labels, key_at, into);
 }
 
 static struct error *labels_slot(const struct py_labels *labels, const struct py_slot *slot,
