@@ -129,6 +129,11 @@ static void main_use_snapshot(struct inspected *inspected, enum inspected_snapsh
 	session_use_snapshot(((struct main_inspected *)inspected)->session, snapshot);
 }
 
+static void main_redact(struct inspected *inspected, bool redacts)
+{
+	session_redact(((struct main_inspected *)inspected)->session, redacts);
+}
+
 static void main_head(const struct inspected *inspected, const char *verb,
 		      const struct session_look *look, const struct census *census,
 		      struct report_head *ret)
@@ -149,6 +154,7 @@ static const struct inspected_ops main_inspected_ops = {
 	.end_code = main_end_code,
 	.forget = main_forget,
 	.use_snapshot = main_use_snapshot,
+	.redact = main_redact,
 	.head = main_head,
 };
 

@@ -78,6 +78,11 @@ struct error *session_open(pid_t pid, const struct session_options *options, str
 	return NULL;
 }
 
+void session_redact(struct session *session, bool redacts)
+{
+	session->redacts = redacts;
+}
+
 pid_t session_pid(const struct session *session)
 {
 	return session->pid;
@@ -96,6 +101,7 @@ void session_head(const struct session *session, const char *verb, const struct 
 		.debug_info = session->target->debug_info,
 		.consistent = true,
 		.inconsistency = "",
+		.is_redacted = session->redacts,
 	};
 	if (look) {
 		ret->pause_ns = look->pause_ns;

@@ -37,6 +37,10 @@ void session_close(struct session *session);
 /** What session_census() and session_graph() read from now on; a copy to begin with. */
 void session_use_snapshot(struct session *session, enum inspected_snapshot snapshot);
 
+/** Whether labels and descriptions from now on tell types, sizes and names of code alone; no to begin
+ *  with. */
+void session_redact(struct session *session, bool redacts);
+
 pid_t session_pid(const struct session *session);
 
 /** Fills the head of a report: process, runtime, and, unless NULL, how @a look went and what @a census

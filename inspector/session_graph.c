@@ -31,6 +31,8 @@ struct session_graph {
 struct graph_labels {
 	struct heap_labels labels;
 	const struct session_graph *graph;
+	/** How much is told of them. */
+	enum target_telling telling;
 	/** Whose references are kept, and those of them that lead to an object of the heap. */
 	uint32_t object;
 	struct target_references references;
@@ -74,14 +76,21 @@ static struct error *labels_label(struct heap_labels *base, uint32_t from, uint3
 	const struct session_graph *graph = labels->graph;
 	struct target *target = graph->session->target;
 
-	if (labels->object != from) {
+	enum target_telling telling = TARGET_TELL_ALL;
+
+	if (graph->session->redacts)
+		telling = graph->heap->flags[from] & HEAP_PART ? TARGET_TELL_NAMES
+							       : TARGET_TELL_SHAPES;
+	if (labels->object != from || labels->telling != telling) {
 		target_references_deinit(&labels->references);
 		labels->object = HEAP_NO_OBJECT;
-		struct error *error = target->ops->references(
-			target, &graph->moment, graph->heap->at[from], &labels->references);
+		struct error *error =
+			target->ops->references(target, &graph->moment, graph->heap->at[from],
+						telling, &labels->references);
 		if (error)
 			return error;
 		labels->object = from;
+		labels->telling = telling;
 	}
 	const char *label = labels_find(labels, from, number);
 	return label ? text_append(into, label, strlen(label)) : NULL;
@@ -340,6 +349,8 @@ struct error *session_graph_collect(struct session *session, struct session_grap
 struct error *session_graph_describe(struct session *session, struct session_graph *graph,
 				     uint32_t object, size_t chars_max, struct text *into)
 {
+	enum target_telling telling = session->redacts ? TARGET_TELL_SHAPES : TARGET_TELL_ALL;
+
 	return session->target->ops->describe(session->target, &graph->moment,
-					      graph->heap->at[object], chars_max, into);
+					      graph->heap->at[object], telling, chars_max, into);
 }

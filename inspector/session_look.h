@@ -21,6 +21,8 @@ struct session {
 	struct target_process process;
 	struct target *target;
 	enum inspected_snapshot snapshot;
+	/** No values are told. */
+	bool redacts;
 	/** Made when the first clone is wanted; NULL before and where there can be none. */
 	struct mem_cloner *cloner;
 	/** NULL until code is to be run. */

@@ -72,6 +72,16 @@ struct target_moment {
 	size_t stack_count;
 };
 
+/** How much is told of values. */
+enum target_telling {
+	TARGET_TELL_ALL,
+	/** Types, sizes, and names that code has (of attributes, functions, modules, files): no characters of
+	 *  strings, no numbers, no keys of dicts. */
+	TARGET_TELL_SHAPES,
+	/** The same of an object that is an attribute dict: its keys are names that code has. */
+	TARGET_TELL_NAMES,
+};
+
 /** One reference of an object, told anew for a reader. */
 struct target_reference {
 	addr_t to;
@@ -294,11 +304,13 @@ struct target_ops {
 	/** The references of the object at @a at, in the order in which walk() reports them, with
 	 *  labels. Empty when there is no such object. The caller deinits. */
 	struct error *(*references)(struct target *target, const struct target_moment *moment,
-				    addr_t at, struct target_references *ret);
+				    addr_t at, enum target_telling telling,
+				    struct target_references *ret);
 	/** Appends what repr() might say of the object at @a at, in at most @a chars_max characters;
 	 *  no code of the process runs. */
 	struct error *(*describe)(struct target *target, const struct target_moment *moment,
-				  addr_t at, size_t chars_max, struct text *into);
+				  addr_t at, enum target_telling telling, size_t chars_max,
+				  struct text *into);
 	/** Drops what the two above keep of a moment; before its memory goes. */
 	void (*forget)(struct target *target);
 	/** Adds to @a heap, built from a walk over @a moment, what takes another look at the memory:

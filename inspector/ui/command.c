@@ -75,6 +75,8 @@ const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
 		 .choices = snapshot_choices,
 		 .summary = "what is read: the process while it stands still, or a frozen "
 			    "clone of it while it runs on"},
+	[ARGUMENTS_REDACT] = {.name = "redact",
+			      .summary = "no values: types, sizes, and names that code has"},
 	[ARGUMENTS_NO_COLOR] = {.name = "no-color",
 				.summary = "no bold headings; the same as NO_COLOR=1"},
 	[ARGUMENTS_QUIET] = {.name = "quiet",
@@ -101,6 +103,8 @@ bool command_takes_common(const struct command *command, enum arguments_common c
 		return command->flags & COMMAND_INSPECTS;
 	case ARGUMENTS_SNAPSHOT:
 		return command->flags & COMMAND_READS_HEAP;
+	case ARGUMENTS_REDACT:
+		return command->flags & COMMAND_INSPECTS && !(command->flags & COMMAND_RUNS_CODE);
 	case ARGUMENTS_NO_COLOR:
 	case ARGUMENTS_QUIET:
 	case ARGUMENTS_VERBOSE:
@@ -233,6 +237,14 @@ struct error *command_run(const struct command *command, const struct arguments 
 		return error;
 	context.report = report;
 	context.out = output.stream;
+	context.redacts = arguments_has(arguments, ARGUMENTS_REDACT);
+	if (context.redacts && command->flags & COMMAND_RUNS_CODE && !aside)
+		return error_create(ERROR_FAILED,
+				    "%s shows what code writes, of which nothing can be kept back: "
+				    "not with --redact",
+				    command->name);
+	if (inspected)
+		inspected_redact(inspected, context.redacts);
 	if (inspected && arguments_has(arguments, ARGUMENTS_SNAPSHOT))
 		inspected_use_snapshot(
 			inspected,

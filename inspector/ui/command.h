@@ -83,6 +83,8 @@ enum command_flags {
 	/** Prints as it goes, or what it prints depends on whether that is a terminal: never through a
 	 *  pager. */
 	COMMAND_PRINTS_ITSELF = 1 << 7,
+	/** Runs code and shows what it writes, of which nothing can be kept back: has no --redact. */
+	COMMAND_RUNS_CODE = 1 << 8,
 };
 
 /** What a verb is given to run. */
@@ -92,6 +94,9 @@ struct command_context {
 	struct inspected *inspected;
 	/** NULL unless COMMAND_REPORTS. The verb begins it and fills it; command_run() ends it. */
 	struct report *report;
+	/** No values are to be told. What inspected_describe() and heap_label() say keeps to it by itself;
+	 *  who has texts of the process from elsewhere leaves them out. */
+	bool redacts;
 	/** For the verbs that do not report. */
 	FILE *out;
 	/** The console this runs in, or NULL. */

@@ -108,6 +108,7 @@ struct inspected_ops {
 	void (*end_code)(struct inspected *inspected);
 	void (*forget)(struct inspected *inspected);
 	void (*use_snapshot)(struct inspected *inspected, enum inspected_snapshot snapshot);
+	void (*redact)(struct inspected *inspected, bool redacts);
 	void (*head)(const struct inspected *inspected, const char *verb,
 		     const struct session_look *look, const struct census *census,
 		     struct report_head *ret);
@@ -213,6 +214,13 @@ static inline void inspected_use_snapshot(struct inspected *inspected,
 					  enum inspected_snapshot snapshot)
 {
 	inspected->ops->use_snapshot(inspected, snapshot);
+}
+
+/** Whether labels and descriptions from now on tell types, sizes and names of code alone, and no value.
+ *  command_run() says it for each verb (command_context.redacts). */
+static inline void inspected_redact(struct inspected *inspected, bool redacts)
+{
+	inspected->ops->redact(inspected, redacts);
 }
 
 /** The head of a report; @a look and @a census may be NULL, else they outlive the head. */

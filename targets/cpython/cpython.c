@@ -139,22 +139,24 @@ static struct error *cpython_reader(struct cpython *cpython, const struct target
 }
 
 static struct error *cpython_references(struct target *target, const struct target_moment *moment,
-					addr_t at, struct target_references *ret)
+					addr_t at, enum target_telling telling,
+					struct target_references *ret)
 {
 	struct py_reader *reader;
 	struct error *error = cpython_reader((struct cpython *)target, moment, &reader);
 
 	*ret = (struct target_references){0};
-	return error ? error : py_reader_references(reader, at, ret);
+	return error ? error : py_reader_references(reader, at, telling, ret);
 }
 
 static struct error *cpython_describe(struct target *target, const struct target_moment *moment,
-				      addr_t at, size_t chars_max, struct text *into)
+				      addr_t at, enum target_telling telling, size_t chars_max,
+				      struct text *into)
 {
 	struct py_reader *reader;
 	struct error *error = cpython_reader((struct cpython *)target, moment, &reader);
 
-	return error ? error : py_reader_describe(reader, at, chars_max, into);
+	return error ? error : py_reader_describe(reader, at, telling, chars_max, into);
 }
 
 static struct error *cpython_annotate(struct target *target, const struct target_moment *moment,

@@ -137,6 +137,11 @@ static void fake_use_snapshot(struct inspected *inspected, enum inspected_snapsh
 	((struct fake_inspected *)inspected)->snapshot = snapshot;
 }
 
+static void fake_redact(struct inspected *inspected, bool redacts)
+{
+	((struct fake_inspected *)inspected)->redacts = redacts;
+}
+
 static void fake_forget(struct inspected *inspected)
 {
 	((struct fake_inspected *)inspected)->forget_count++;
@@ -169,6 +174,7 @@ void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 		.end_code = fake_end_code,
 		.forget = fake_forget,
 		.use_snapshot = fake_use_snapshot,
+		.redact = fake_redact,
 		.head = fake_head,
 	};
 

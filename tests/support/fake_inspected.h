@@ -18,6 +18,7 @@ struct fake_inspected {
 	unsigned graph_count;
 	unsigned forget_count;
 	enum inspected_snapshot snapshot;
+	bool redacts;
 	size_t annotate_count;
 	unsigned collect_count;
 	/** What a collection that is tried comes to; its garbage is the test's. */

@@ -79,9 +79,14 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 	};
 }
 
+static void fake_redact(struct inspected *inspected, bool redacts)
+{
+}
+
 static const struct inspected_ops fake_ops = {
 	.census = fake_census,
 	.facts = fake_facts,
+	.redact = fake_redact,
 	.head = fake_head,
 };
 

@@ -125,6 +125,24 @@ static void a_chain_that_was_cut_is_told(void **state)
 	fake_inspected_deinit(&fake);
 }
 
+static void without_values_a_name_is_its_length(void **state)
+{
+	struct fake_inspected fake;
+	_cleanup_free_ char *text = NULL, *plain = NULL;
+
+	given_threads(&fake);
+	// given a thread that the kernel has a name for
+	stacks[1].thread.tid = fake.inspected.pid;
+	assert_null(fake_inspected_run(&fake, "threads --redact", &text));
+	assert_true(fake.redacts);
+	assert_non_null(strstr(text, " <name of "));
+	assert_null(fake_inspected_run(&fake, "threads", &plain));
+	assert_false(fake.redacts);
+	assert_null(strstr(plain, "<name of "));
+	stacks[1].thread.tid = 10;
+	fake_inspected_deinit(&fake);
+}
+
 static void a_process_that_has_ended_is_an_error(void **state)
 {
 	struct fake_inspected fake;
@@ -144,6 +162,7 @@ int main(void)
 		cmocka_unit_test(programs_get_every_call),
 		cmocka_unit_test(a_limit_leaves_threads_out),
 		cmocka_unit_test(a_chain_that_was_cut_is_told),
+		cmocka_unit_test(without_values_a_name_is_its_length),
 		cmocka_unit_test(a_process_that_has_ended_is_an_error),
 	};
 

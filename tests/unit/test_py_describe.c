@@ -21,13 +21,27 @@ static void cleanup_types(struct py_types **types)
 	py_types_destroy(*types);
 }
 
-static void describe(struct py_image *image, addr_t at, size_t chars_max, struct text *into)
+static void describe_as(struct py_image *image, addr_t at, enum py_describe_form form,
+			size_t chars_max, struct text *into)
 {
 	CLEANUP(cleanup_types) struct py_types *types = NULL;
 
 	mem_window_clear(image->window);
 	assert_null(py_types_create(&image->layout, &types));
-	assert_null(py_describe(&image->layout, types, image->window, at, chars_max, into));
+	assert_null(py_describe(&image->layout, types, image->window, at, form, chars_max, into));
+}
+
+static void describe(struct py_image *image, addr_t at, size_t chars_max, struct text *into)
+{
+	describe_as(image, at, PY_DESCRIBE_REPR, chars_max, into);
+}
+
+static void assert_shape(struct py_image *image, addr_t at, const char *expected)
+{
+	_cleanup_text_ struct text text = {0};
+
+	describe_as(image, at, PY_DESCRIBE_SHAPE, CHARS, &text);
+	assert_string_equal(text_chars(&text), expected);
 }
 
 static void assert_described(struct py_image *image, addr_t at, const char *expected)
@@ -252,6 +266,27 @@ static void containers_show_what_they_hold(void **state)
 	}
 }
 
+static void of_a_value_the_shape_can_be_told_alone(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_py_image_ struct py_image *image = py_image_create(era);
+		addr_t items[] = {py_image_str(image, "secret"), given_float(image, 1.5)};
+		struct py_image_item item = {items[0], items[1]};
+
+		assert_shape(image, items[0], "<str of 6 characters>");
+		assert_shape(image, py_image_str(image, "x"), "<str of 1 character>");
+		assert_shape(image, items[1], "<float>");
+		assert_shape(image, given_list(image, items, 2), "<list of 2>");
+		assert_shape(image, given_tuple(image, items, 2), "<tuple of 2>");
+		assert_shape(image, given_set(image, IMAGE_SET, items, 2), "<set of 2>");
+		addr_t dict = py_image_dict(image, PY_IMAGE_COMBINED, &item, 1);
+		py_image_set(image, dict, image->layout.f.dict_used, 1);
+		assert_shape(image, dict, "<dict of 1>");
+		assert_shape(image, 0x1234567890, "<unreadable>");
+	}
+}
+
 static void a_container_inside_of_itself_is_shown_once(void **state)
 {
 	FOR_EACH_ERA(era)
@@ -391,6 +426,7 @@ int main(void)
 			ints_of_any_length_are_decimal_and_beyond_a_bound_their_bits_are_told),
 		cmocka_unit_test(floats_are_as_short_as_they_can_be),
 		cmocka_unit_test(containers_show_what_they_hold),
+		cmocka_unit_test(of_a_value_the_shape_can_be_told_alone),
 		cmocka_unit_test(a_container_inside_of_itself_is_shown_once),
 		cmocka_unit_test(what_is_nested_too_deeply_ends_in_dots),
 		cmocka_unit_test(what_is_too_long_is_cut_at_a_character),

@@ -36,18 +36,24 @@ static struct py_reader *given_reader(struct py_graph *graph)
 }
 
 // The labels of all references of @a at, each in parentheses: "([0])([1])".
-static void assert_labels(struct py_graph *graph, addr_t at, const char *expected)
+static void assert_labels_told(struct py_graph *graph, addr_t at, enum target_telling telling,
+			       const char *expected)
 {
 	_cleanup_reader_ struct py_reader *reader = given_reader(graph);
 	_cleanup_target_references_ struct target_references references = {0};
 	_cleanup_text_ struct text labels = {0};
 
-	assert_null(py_reader_references(reader, at, &references));
+	assert_null(py_reader_references(reader, at, telling, &references));
 	for (size_t i = 0; i < references.count; i++)
 		assert_null(text_appendf(&labels, "(%s)", references.list[i].label));
 	if (strcmp(text_chars(&labels), expected) != 0)
 		fail_msg("%s: %s instead of %s", py_era_name(graph->image->era),
 			 text_chars(&labels), expected);
+}
+
+static void assert_labels(struct py_graph *graph, addr_t at, const char *expected)
+{
+	assert_labels_told(graph, at, TARGET_TELL_ALL, expected);
 }
 
 static void items_have_their_numbers(void **state)
@@ -217,7 +223,8 @@ static void references_are_those_of_a_walk_in_its_order(void **state)
 		// However often it is asked.
 		for (int again = 0; again < 3; again++) {
 			target_references_deinit(&references);
-			assert_null(py_reader_references(reader, dict, &references));
+			assert_null(
+				py_reader_references(reader, dict, TARGET_TELL_ALL, &references));
 			assert_int_equal(references.count, heap_edge_count(heap, object));
 			for (uint32_t i = 0; i < references.count; i++) {
 				heap_edge edge = heap_edges(heap, object)[i];
@@ -242,6 +249,43 @@ static void what_is_no_object_has_no_references(void **state)
 	}
 }
 
+static void keys_are_told_by_their_size_where_values_are_left_out(void **state)
+{
+	FOR_EACH_ERA(era)
+	{
+		_cleanup_py_graph_ struct py_graph *graph = py_graph_create(era);
+		addr_t name = py_graph_str(graph, "password"), odd = py_graph_str(graph, "of bob");
+		const struct py_image_item items[] = {{name, odd}, {odd, name}};
+		addr_t dict = py_image_dict(graph->image, PY_IMAGE_GENERAL, items, 2);
+		_cleanup_reader_ struct py_reader *reader = given_reader(graph);
+		_cleanup_target_references_ struct target_references references = {0};
+		_cleanup_text_ struct text text = {0};
+
+		assert_null(py_reader_references(reader, dict, TARGET_TELL_SHAPES, &references));
+		for (size_t i = 0; i < references.count; i++) {
+			assert_null(strstr(references.list[i].label, "bob"));
+			assert_null(strstr(references.list[i].label, "password"));
+			assert_null(text_append(&text, references.list[i].label,
+						strlen(references.list[i].label)));
+		}
+		assert_non_null(strstr(text_chars(&text), "[<str of 8>]"));
+		assert_non_null(strstr(text_chars(&text), "[<str of 6>]"));
+		// Of an attribute dict the names are names of code, and what is no name is none.
+		target_references_deinit(&references);
+		text.length = 0;
+		assert_null(py_reader_references(reader, dict, TARGET_TELL_NAMES, &references));
+		for (size_t i = 0; i < references.count; i++)
+			assert_null(text_append(&text, references.list[i].label,
+						strlen(references.list[i].label)));
+		assert_non_null(strstr(text_chars(&text), "['password']"));
+		assert_non_null(strstr(text_chars(&text), "[<str of 6>]"));
+		assert_null(strstr(text_chars(&text), "bob"));
+		text.length = 0;
+		assert_null(py_reader_describe(reader, name, TARGET_TELL_SHAPES, 100, &text));
+		assert_string_equal(text_chars(&text), "<str of 8 characters>");
+	}
+}
+
 static void an_object_is_described(void **state)
 {
 	FOR_EACH_ERA(era)
@@ -249,7 +293,8 @@ static void an_object_is_described(void **state)
 		_cleanup_py_graph_ struct py_graph *graph = py_graph_create(era);
 		_cleanup_reader_ struct py_reader *reader = given_reader(graph);
 		_cleanup_text_ struct text text = {0};
-		assert_null(py_reader_describe(reader, py_graph_str(graph, "blue"), 100, &text));
+		assert_null(py_reader_describe(reader, py_graph_str(graph, "blue"), TARGET_TELL_ALL,
+					       100, &text));
 		assert_string_equal(text_chars(&text), "'blue'");
 	}
 }
@@ -274,7 +319,7 @@ static void a_reader_survives_any_failure(void **state)
 			_cleanup_target_references_ struct target_references references = {0};
 			fake_source_fail_nth(image->fake, (nth + 1) / 2, codes[nth % 2]);
 			_cleanup_error_ struct error *error =
-				py_reader_references(reader, cart, &references);
+				py_reader_references(reader, cart, TARGET_TELL_ALL, &references);
 			fake_source_fail_nth(image->fake, 0, ERROR_FAULT);
 			if (error)
 				assert_int_equal(references.count, 0);
@@ -295,6 +340,7 @@ int main(void)
 		cmocka_unit_test(slots_that_were_visited_have_their_names),
 		cmocka_unit_test(references_are_those_of_a_walk_in_its_order),
 		cmocka_unit_test(what_is_no_object_has_no_references),
+		cmocka_unit_test(keys_are_told_by_their_size_where_values_are_left_out),
 		cmocka_unit_test(an_object_is_described),
 		cmocka_unit_test(a_reader_survives_any_failure),
 	};

@@ -36,6 +36,7 @@ static struct {
 	size_t calm_count;
 	size_t close_count;
 	size_t references_count;
+	enum target_telling telling;
 	/** Of the last walk: what it found in memory, and whether that stood still while the process
 	 *  went on. */
 	uint64_t ticks;
@@ -122,9 +123,11 @@ static bool script_is_calm(struct target *target)
 
 static struct error *script_tell_references(struct target *target,
 					    const struct target_moment *moment, addr_t at,
+					    enum target_telling telling,
 					    struct target_references *ret)
 {
 	script.references_count++;
+	script.telling = telling;
 	for (size_t i = 0; at == 16 && i < ARRAY_COUNT(script_references); i++) {
 		struct error *error =
 			array_reserve(&ret->list, &ret->capacity, i + 1, sizeof(*ret->list));
@@ -139,8 +142,10 @@ static struct error *script_tell_references(struct target *target,
 }
 
 static struct error *script_describe(struct target *target, const struct target_moment *moment,
-				     addr_t at, size_t chars_max, struct text *into)
+				     addr_t at, enum target_telling telling, size_t chars_max,
+				     struct text *into)
 {
+	script.telling = telling;
 	return text_appendf(into, "thing %d of %d ticks, in %zu characters", (int)at,
 			    ticks_in(moment->source) == script.ticks, chars_max);
 }
@@ -333,6 +338,20 @@ static void the_nth_label_is_that_of_the_nth_reference_in_the_heap(void **state)
 	}
 	// The adapter is asked once for all of them.
 	assert_int_equal(script.references_count, 1);
+	assert_int_equal(script.telling, TARGET_TELL_ALL);
+	// What is kept was told with values.
+	session_redact(given->session, true);
+	for (int again = 0; again < 2; again++) {
+		_cleanup_text_ struct text text = {0};
+		assert_null(heap_label(heap, first, 0, &text));
+		assert_int_equal(script.references_count, 2);
+		assert_int_equal(script.telling, TARGET_TELL_SHAPES);
+	}
+	_cleanup_text_ struct text text = {0};
+	session_redact(given->session, false);
+	assert_null(heap_label(heap, first, 0, &text));
+	assert_int_equal(script.references_count, 3);
+	assert_int_equal(script.telling, TARGET_TELL_ALL);
 }
 
 static void an_object_is_described_from_the_copy(void **state)
@@ -343,6 +362,10 @@ static void an_object_is_described_from_the_copy(void **state)
 	assert_null(graph(given));
 	assert_null(session_graph_describe(given->session, given->graph, 0, 40, &text));
 	assert_string_equal(text_chars(&text), "thing 16 of 1 ticks, in 40 characters");
+	assert_int_equal(script.telling, TARGET_TELL_ALL);
+	session_redact(given->session, true);
+	assert_null(session_graph_describe(given->session, given->graph, 0, 40, &text));
+	assert_int_equal(script.telling, TARGET_TELL_SHAPES);
 }
 
 static void a_graph_outlives_its_process(void **state)

@@ -181,6 +181,7 @@ static struct error *export_file_meta(struct export_file *file, const struct rep
 		{"consistent", head->consistent},
 		{"unreadable", (int64_t)head->unreadable},
 		{"truncated", (int64_t)head->truncated},
+		{"redacted", head->is_redacted},
 		{"gc_enabled", file->heap->collector.enabled},
 	};
 	struct error *error = export_file_prepare(file, "INSERT INTO meta VALUES(?, ?)");

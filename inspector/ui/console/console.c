@@ -195,6 +195,11 @@ static void console_head(const struct inspected *inspected, const char *verb,
 	inspected_head(console->inner, verb, look, census, ret);
 }
 
+static void console_redact(struct inspected *inspected, bool redacts)
+{
+	inspected_redact(((struct console *)inspected)->inner, redacts);
+}
+
 static void console_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
 {
 	inspected_use_snapshot(((struct console *)inspected)->inner, snapshot);
@@ -213,6 +218,7 @@ static const struct inspected_ops console_inspected_ops = {
 	.end_code = console_end_code,
 	.forget = console_forget,
 	.use_snapshot = console_use_snapshot,
+	.redact = console_redact,
 	.head = console_head,
 };
 
@@ -293,7 +299,8 @@ static struct error *console_run_words(struct console *console, const struct wor
 		error = console_check(console, *ret_command, &arguments);
 	if (error)
 		return error;
-	static const enum arguments_common inherited[] = {ARGUMENTS_QUIET, ARGUMENTS_VERBOSE};
+	static const enum arguments_common inherited[] = {ARGUMENTS_QUIET, ARGUMENTS_VERBOSE,
+							  ARGUMENTS_REDACT};
 	for (size_t i = 0; i < ARRAY_COUNT(inherited); i++)
 		arguments.common[inherited[i]].count +=
 			console->arguments->common[inherited[i]].count;

@@ -122,6 +122,8 @@ struct report_head {
 	uint64_t age_ns;
 	/** Why the last moment was not consistent; "" otherwise. */
 	const char *inconsistency;
+	/** No values are told. */
+	bool is_redacted;
 	uint64_t unreadable;
 	uint64_t truncated;
 	/** The first few of these problems in words. */

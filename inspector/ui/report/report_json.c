@@ -278,6 +278,8 @@ static struct error *report_json_begin(struct report *report, const struct repor
 	json_t *target, *graph, *problems;
 	struct error *error = report_json_set(json->root, "verb", report_json_text(head->verb));
 
+	if (!error && head->is_redacted)
+		error = report_json_set(json->root, "redacted", json_true());
 	if (!error)
 		error = report_json_object_under(json->root, "target", &target);
 	if (!error)

@@ -203,6 +203,8 @@ static struct error *report_text_begin(struct report *report, const struct repor
 	char age[HUMAN_CHARS];
 	struct error *error = report_text_pause(text, head);
 
+	if (!error && head->is_redacted && !text->style.quiet)
+		error = report_text_line(&text->closing, "values are left out (--redact)");
 	if (!error)
 		error = report_text_problems(text, head);
 	if (error || text->style.quiet || (!head->pid && !head->core))

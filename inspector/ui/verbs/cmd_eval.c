@@ -124,7 +124,8 @@ const struct command command_eval = {
 	.example_output =
 		"758\n",
 	// clang-format on
-	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF,
+	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF |
+		 COMMAND_RUNS_CODE,
 	.check = eval_check,
 	.run = eval_run,
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/command.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,11 +18,16 @@ struct info {
 	const char **arguments;
 	size_t argument_count;
 	size_t argument_capacity;
+	/** What is told instead of them when values are not; owned, as is each. */
+	char **lengths;
 };
 
 static void info_deinit(struct info *info)
 {
 	target_facts_deinit(&info->facts);
+	for (size_t i = 0; info->lengths && i < info->argument_count; i++)
+		free(info->lengths[i]);
+	free(info->lengths);
 	free(info->argument_block);
 	free(info->arguments);
 }
@@ -53,6 +59,21 @@ static struct error *info_read_arguments(pid_t pid, struct info *info)
 	return error;
 }
 
+// Passwords stand in command lines, and a title that a process gives itself may be anything.
+static struct error *info_redact_arguments(struct info *info)
+{
+	info->lengths = calloc(info->argument_count + 1, sizeof(*info->lengths));
+	if (!info->lengths)
+		return error_no_memory();
+	for (size_t i = 0; i < info->argument_count; i++) {
+		if (asprintf(&info->lengths[i], "<%zu bytes>", strlen(info->arguments[i])) < 0) {
+			info->lengths[i] = NULL;
+			return error_no_memory();
+		}
+	}
+	return NULL;
+}
+
 // -1 is how a target says that its runtime does not tell.
 static struct report_cell info_number(int64_t number)
 {
@@ -67,7 +88,8 @@ static struct error *info_report_process(struct report *report, const struct inf
 		{.key = "ref_total", .title = "references", .unit = REPORT_COUNT},
 	};
 	const struct report_cell cells[] = {
-		{.texts = info->arguments, .count = info->argument_count},
+		{.texts = info->lengths ? (const char *const *)info->lengths : info->arguments,
+		 .count = info->argument_count},
 		{.number = info->facts.interpreter_count},
 		info_number(info->facts.ref_total),
 	};
@@ -114,24 +136,26 @@ static struct error *info_report_gc(struct report *report, const struct info *in
 	return report_object(report, "gc", columns, ARRAY_COUNT(columns), cells);
 }
 
-static struct error *info_report_thread(struct report *report, pid_t pid,
+static struct error *info_report_thread(const struct command_context *context,
 					const struct target_thread *thread)
 {
 	char name[THREAD_NAME_BYTES];
 
-	thread_words_name(pid, thread, name);
+	thread_words_name(context->inspected->pid, thread, context->redacts, name);
 	const struct report_cell cells[] = {
 		{.number = thread->tid, .absent = thread->tid <= 0},
 		{.text = name, .absent = !*name},
 		{.number = thread->holds_gil},
 		{.number = thread->interpreter},
 	};
-	return report_row(report, cells);
+	return report_row(context->report, cells);
 }
 
-static struct error *info_report_threads(struct report *report, pid_t pid, const struct info *info,
-					 size_t limit)
+static struct error *info_report_threads(const struct command_context *context,
+					 const struct info *info)
 {
+	struct report *report = context->report;
+	size_t limit = arguments_limit(context->arguments);
 	static const struct report_column one_interpreter[] = {
 		{.key = "tid", .unit = REPORT_NUMBER},
 		{.key = "name", .unit = REPORT_TEXT},
@@ -152,7 +176,7 @@ static struct error *info_report_threads(struct report *report, pid_t pid, const
 					   ARRAY_COUNT(one_interpreter));
 
 	for (size_t i = 0; i < shown && !error; i++)
-		error = info_report_thread(report, pid, &info->facts.threads[i]);
+		error = info_report_thread(context, &info->facts.threads[i]);
 	if (!error && shown < count)
 		error = report_note(report, "(%zu more threads)", count - shown);
 	return error;
@@ -176,6 +200,8 @@ static struct error *info_run(struct command_context *context)
 		error = process_status_read(pid, &info.status);
 	if (!error)
 		error = info_read_arguments(pid, &info);
+	if (!error && context->redacts)
+		error = info_redact_arguments(&info);
 	if (error)
 		return error;
 	// The main thread first, as a rule; the runtime has the youngest first.
@@ -190,8 +216,7 @@ static struct error *info_run(struct command_context *context)
 	if (!error)
 		error = info_report_gc(report, &info);
 	if (!error)
-		error = info_report_threads(report, pid, &info,
-					    arguments_limit(context->arguments));
+		error = info_report_threads(context, &info);
 	return error;
 }
 

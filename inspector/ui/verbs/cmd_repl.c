@@ -316,7 +316,7 @@ const struct command command_repl = {
 	.example_output =
 		"247 1000\n",
 	// clang-format on
-	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF,
+	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF | COMMAND_RUNS_CODE,
 	.check = repl_check,
 	.run = repl_run,
 };

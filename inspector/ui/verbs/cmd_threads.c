@@ -60,7 +60,7 @@ static const struct target_call *threads_call(const struct target_call_stacks *s
 	return &stacks->calls[stack->first + stack->count - 1 - number];
 }
 
-static struct error *threads_report_row(struct report *report, pid_t pid,
+static struct error *threads_report_row(const struct command_context *context,
 					const struct target_call_stacks *stacks,
 					const struct target_call_stack *stack)
 {
@@ -82,7 +82,7 @@ static struct error *threads_report_row(struct report *report, pid_t pid,
 		cells[3] = (struct report_cell){.text = function->qualified_name,
 						.absent = !function->qualified_name};
 	}
-	thread_words_name(pid, thread, name);
+	thread_words_name(context->inspected->pid, thread, context->redacts, name);
 	const struct report_cell cells[] = {
 		{.number = thread->tid, .absent = thread->tid <= 0},
 		{.text = name, .absent = !*name},
@@ -91,10 +91,10 @@ static struct error *threads_report_row(struct report *report, pid_t pid,
 		{.members = calls, .count = stack->count},
 		{.number = (int64_t)stack->left_out},
 	};
-	return report_row(report, cells);
+	return report_row(context->report, cells);
 }
 
-static struct error *threads_report_rows(struct report *report, pid_t pid,
+static struct error *threads_report_rows(const struct command_context *context,
 					 const struct target_call_stacks *stacks, size_t shown)
 {
 	static const struct report_column columns[] = {
@@ -109,10 +109,11 @@ static struct error *threads_report_rows(struct report *report, pid_t pid,
 		 .member_count = CALL_COLUMN_COUNT},
 		{.key = "left_out", .unit = REPORT_COUNT, .reader = REPORT_FOR_PROGRAMS},
 	};
-	struct error *error = report_table(report, "threads", columns, ARRAY_COUNT(columns));
+	struct error *error =
+		report_table(context->report, "threads", columns, ARRAY_COUNT(columns));
 
 	for (size_t i = 0; i < shown && !error; i++)
-		error = threads_report_row(report, pid, stacks, &stacks->list[i]);
+		error = threads_report_row(context, stacks, &stacks->list[i]);
 	return error;
 }
 
@@ -155,7 +156,7 @@ static struct error *threads_add_calls(const struct target_call_stacks *stacks,
 	return error;
 }
 
-static struct error *threads_report_stack(struct report *report, pid_t pid,
+static struct error *threads_report_stack(const struct command_context *context,
 					  const struct target_call_stacks *stacks,
 					  const struct target_call_stack *stack)
 {
@@ -165,7 +166,7 @@ static struct error *threads_report_stack(struct report *report, pid_t pid,
 	char name[THREAD_NAME_BYTES], left_out[HUMAN_CHARS];
 	struct error *error = NULL;
 
-	thread_words_name(pid, thread, name);
+	thread_words_name(context->inspected->pid, thread, context->redacts, name);
 	if (thread->tid > 0)
 		error = text_appendf(&title, "thread %d%s%s", (int)thread->tid, *name ? " " : "",
 				     name);
@@ -183,8 +184,9 @@ static struct error *threads_report_stack(struct report *report, pid_t pid,
 	if (!error && !stack->count)
 		error = threads_add_line(&lines, "  no Python function runs in it");
 	if (!error)
-		error = report_heading(report, "%s", text_chars(&title));
-	return error ? error : report_lines(report, (const char *const *)lines.list, lines.count);
+		error = report_heading(context->report, "%s", text_chars(&title));
+	return error ? error
+		     : report_lines(context->report, (const char *const *)lines.list, lines.count);
 }
 
 static int threads_compare(const void *a, const void *b)
@@ -197,7 +199,6 @@ static struct error *threads_run(struct command_context *context)
 {
 	_cleanup_target_call_stacks_ struct target_call_stacks stacks = {0};
 	size_t limit = arguments_limit(context->arguments);
-	pid_t pid = context->inspected->pid;
 	struct session_look look = {0};
 	struct report_head head;
 	struct error *error = inspected_call_stacks(context->inspected, &look, &stacks);
@@ -211,9 +212,9 @@ static struct error *threads_run(struct command_context *context)
 	head.truncated = stacks.is_truncated;
 	error = report_begin(context->report, &head);
 	if (!error)
-		error = threads_report_rows(context->report, pid, &stacks, shown);
+		error = threads_report_rows(context, &stacks, shown);
 	for (size_t i = 0; i < shown && !error; i++)
-		error = threads_report_stack(context->report, pid, &stacks, &stacks.list[i]);
+		error = threads_report_stack(context, &stacks, &stacks.list[i]);
 	if (!error && shown < stacks.count)
 		error = report_note(context->report, "(%zu more threads)", stacks.count - shown);
 	return error;

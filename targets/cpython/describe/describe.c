@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "targets/cpython/describe/describe_forms.h"
+#include "targets/cpython/describe/describe_numbers.h"
 #include "targets/cpython/describe/repr.h"
 #include "targets/cpython/objects/dict.h"
 #include "targets/cpython/objects/string.h"
@@ -52,6 +53,7 @@ struct describer {
 	const struct py_layout *layout;
 	struct py_types *types;
 	struct mem_window *window;
+	enum py_describe_form form;
 	struct py_repr repr;
 	struct level levels[PY_DESCRIBE_DEPTH_MAX];
 	size_t depth;
@@ -233,6 +235,82 @@ static void describe_bytearray(struct describer *describer, const struct py_type
 	py_repr_puts(&describer->repr, ")");
 }
 
+static void describe_sized(struct describer *describer, const struct py_type *type, uint64_t size,
+			   const char *unit)
+{
+	bool is_short = describer->form == PY_DESCRIBE_SHAPE_SHORT;
+
+	py_repr_putf(&describer->repr, "<%s of %" PRIu64, type->name ? type->name : "?", size);
+	if (!is_short && *unit)
+		py_repr_putf(&describer->repr, " %s%s", unit, size == 1 ? "" : "s");
+	py_repr_puts(&describer->repr, ">");
+}
+
+static void describe_string_shape(struct describer *describer, const struct py_type *type,
+				  addr_t at)
+{
+	struct py_string_span span;
+
+	if (!py_string_locate(describer->layout, describer->window, at, &span))
+		py_repr_unreadable(&describer->repr);
+	else
+		describe_sized(describer, type, span.length,
+			       span.is_bytes && !describer->layout->is_python2 ? "byte"
+									       : "character");
+}
+
+// What has no value that its type and size do not tell: false.
+static bool describe_shape(struct describer *describer, const struct py_type *type, addr_t at)
+{
+	const struct py_layout *layout = describer->layout;
+	struct py_field size = layout->f.var_size;
+	const char *unit = "";
+	size_t digits;
+
+	switch (type->shape) {
+	case PY_SHAPE_STR:
+	case PY_SHAPE_UNICODE2:
+	case PY_SHAPE_BYTES2:
+		describe_string_shape(describer, type, at);
+		return true;
+	case PY_SHAPE_DICT:
+	case PY_SHAPE_ORDERED_DICT:
+		size = layout->f.dict_used;
+		break;
+	case PY_SHAPE_SET:
+		size = layout->f.set_used;
+		break;
+	case PY_SHAPE_DEQUE:
+		if (layout->f.deque_len.present)
+			size = layout->f.deque_len;
+		break;
+	case PY_SHAPE_BYTEARRAY:
+		unit = "byte";
+		break;
+	case PY_SHAPE_LIST:
+		break;
+	case PY_SHAPE_LONG:
+	case PY_SHAPE_PLAIN:
+	case PY_SHAPE_TYPE:
+	case PY_SHAPE_INSTANCE2:
+		if (type->flags & PY_TYPE_BYTES) {
+			describe_string_shape(describer, type, at);
+			return true;
+		}
+		if (type->flags & PY_TYPE_TUPLE)
+			break;
+		if (!py_numbers_count_digits(&describer->repr, type, at, &digits))
+			return false;
+		if (digits)
+			describe_sized(describer, type, digits, "digit");
+		else
+			py_repr_putf(&describer->repr, "<%s>", type->name ? type->name : "?");
+		return true;
+	}
+	describe_sized(describer, type, describe_word(describer, at, size), unit);
+	return true;
+}
+
 // Writes the object at @a at, or the beginning of it when it holds others: they come as its level's.
 static void describe_object(struct describer *describer, addr_t at)
 {
@@ -251,6 +329,8 @@ static void describe_object(struct describer *describer, addr_t at)
 		return;
 	}
 	if (describe_is_open(describer, at))
+		return;
+	if (describer->form != PY_DESCRIBE_REPR && describe_shape(describer, type, at))
 		return;
 	switch (type->shape) {
 	case PY_SHAPE_STR:
@@ -288,10 +368,10 @@ static void describe_object(struct describer *describer, addr_t at)
 		describe_tuple(describer, type, at);
 		return;
 	}
-	struct py_form form = {0};
-	py_forms_write(repr, describer->types, type, at, &form);
-	if (form.has_parts)
-		describe_fixed(describer, at, &form);
+	struct py_form parts = {.shapes = describer->form != PY_DESCRIBE_REPR};
+	py_forms_write(repr, describer->types, type, at, &parts);
+	if (parts.has_parts)
+		describe_fixed(describer, at, &parts);
 }
 
 // Python 2 marks a set's deleted entry with a string, later ones with a hash that none has.
@@ -432,12 +512,14 @@ static bool level_next(struct describer *describer, struct level *level, addr_t 
 }
 
 struct error *py_describe(const struct py_layout *layout, struct py_types *types,
-			  struct mem_window *window, addr_t at, size_t chars_max, struct text *into)
+			  struct mem_window *window, addr_t at, enum py_describe_form form,
+			  size_t chars_max, struct text *into)
 {
 	struct describer describer = {
 		.layout = layout,
 		.types = types,
 		.window = window,
+		.form = form,
 		.repr = {.layout = layout, .window = window, .into = into, .chars_max = chars_max},
 	};
 

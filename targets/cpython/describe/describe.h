@@ -13,14 +13,23 @@
 #include "targets/cpython/layout.h"
 #include "targets/cpython/objects/types.h"
 
+enum py_describe_form {
+	PY_DESCRIBE_REPR,
+	/** What it is and how large: "<str of 12 characters>", "<int of 3 digits>", "<dict of 5>". Names of
+	 *  code and of files stay: classes, functions, modules. No other character of the process. */
+	PY_DESCRIBE_SHAPE,
+	/** As a key: "<str of 12>". */
+	PY_DESCRIBE_SHAPE_SHORT,
+};
+
 /**
  * Appends what repr() might say of the object at @a at, as UTF-8, in at most @a chars_max characters
  * (cut with "..."). No code of the process runs. An unreadable object gives "<unreadable>". Containers
  * deeper than PY_DESCRIBE_DEPTH_MAX end in "...".
  */
 MUST_USE struct error *py_describe(const struct py_layout *layout, struct py_types *types,
-				   struct mem_window *window, addr_t at, size_t chars_max,
-				   struct text *into);
+				   struct mem_window *window, addr_t at, enum py_describe_form form,
+				   size_t chars_max, struct text *into);
 
 enum {
 	PY_DESCRIBE_DEPTH_MAX = 16,

@@ -398,6 +398,11 @@ static void forms_xrange(const struct subject *subject)
 	int64_t start = (int64_t)forms_word(subject, subject->at, layout->f.range_start);
 	int64_t step = (int64_t)forms_word(subject, subject->at, layout->f.range_step);
 	uint64_t length = forms_word(subject, subject->at, layout->f.range_len);
+
+	if (subject->form->shapes) {
+		forms_default(subject);
+		return;
+	}
 	int64_t stop = (int64_t)((uint64_t)start + length * (uint64_t)step);
 
 	if (start == 0 && step == 1)

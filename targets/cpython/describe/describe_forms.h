@@ -14,6 +14,8 @@
 enum { PY_FORM_CHARS = 320, PY_FORM_PARTS = 3 };
 
 struct py_form {
+	/** In: only what is no value is to be written. */
+	bool shapes;
 	/** The text is still to come: `open`, the parts separated by ", ", `close`. */
 	bool has_parts;
 	char open[PY_FORM_CHARS];

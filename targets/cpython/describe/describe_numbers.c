@@ -3,6 +3,8 @@
 
 #include <inttypes.h>
 
+#include "base/cleanup.h"
+#include "base/text.h"
 #include "targets/cpython/describe/describe_forms.h"
 
 /** Include/object.h of Python 2: Py_TPFLAGS_INT_SUBCLASS. Something else in Python 3. */
@@ -100,4 +102,31 @@ bool py_numbers_write(struct py_repr *repr, const struct py_type *type, addr_t a
 	if (py_forms_derives(layout, repr->window, type->at, "complex"))
 		return numbers_write_complex(repr, at);
 	return false;
+}
+
+bool py_numbers_count_digits(struct py_repr *repr, const struct py_type *type, addr_t at,
+			     size_t *ret)
+{
+	_cleanup_text_ struct text text = {0};
+	struct py_repr scratch = {
+		.layout = repr->layout,
+		.window = repr->window,
+		.into = &text,
+		.chars_max = PY_REPR_DIGITS_MAX * 16,
+	};
+	bool is_int = type->shape == PY_SHAPE_LONG ||
+		      (repr->layout->is_python2 && type->flags & TYPE_INT2);
+
+	*ret = 0;
+	if (!py_numbers_write(&scratch, type, at))
+		return false;
+	// What is too large is told as "<int of N bits>".
+	bool counts = is_int && !numbers_is_bool(type) && text_chars(&text)[0] != '<';
+	for (const char *c = text_chars(&text); counts && *c; c++)
+		*ret += *c >= '0' && *c <= '9';
+	if (scratch.error && !repr->error) {
+		repr->error = scratch.error;
+		repr->full = true;
+	}
+	return true;
 }

@@ -12,6 +12,11 @@
 /** Writes the object at @a at of @a type; false when that is no number. */
 bool py_numbers_write(struct py_repr *repr, const struct py_type *type, addr_t at);
 
+/** How many decimal digits the int at @a at has, 0 for numbers of other kinds and for so large ones that
+ *  nobody counts; false when it is no number. */
+bool py_numbers_count_digits(struct py_repr *repr, const struct py_type *type, addr_t at,
+			     size_t *ret);
+
 /** Whether the int at @a at (Python 2's long) is @a wanted, 0 or 1. */
 bool py_numbers_is(const struct py_layout *layout, struct mem_window *window, addr_t at,
 		   uint32_t wanted);

@@ -84,16 +84,6 @@ static struct error *labels_member(const char *member, struct text *into)
 	return text_appendf(into, ".%s", member);
 }
 
-static struct error *labels_value(const struct py_labels *labels, addr_t key_at, struct text *into)
-{
-	struct error *error = text_append(into, "[", 1);
-
-	if (!error)
-		error = py_describe(labels->layout, labels->types, labels->window, key_at,
-				    KEY_CHARS, into);
-	return error ? error : text_append(into, "]", 1);
-}
-
 // What code can write behind a dot.
 static bool labels_is_identifier(const char *name)
 {
@@ -107,6 +97,24 @@ static bool labels_is_identifier(const char *name)
 			return false;
 	}
 	return true;
+}
+
+static struct error *labels_value(const struct py_labels *labels, addr_t key_at, struct text *into)
+{
+	enum py_describe_form form = PY_DESCRIBE_REPR;
+	char name[NAME_BYTES];
+
+	if (labels->telling != TARGET_TELL_ALL)
+		form = PY_DESCRIBE_SHAPE_SHORT;
+	if (labels->telling == TARGET_TELL_NAMES &&
+	    py_string_read(labels->layout, labels->window, key_at, name, sizeof(name)) &&
+	    labels_is_identifier(name))
+		form = PY_DESCRIBE_REPR;
+	struct error *error = text_append(into, "[", 1);
+	if (!error)
+		error = py_describe(labels->layout, labels->types, labels->window, key_at, form,
+				    KEY_CHARS, into);
+	return error ? error : text_append(into, "]", 1);
 }
 
 // An attribute dict can have any key.

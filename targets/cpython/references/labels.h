@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "targets/cpython/references/edges.h"
+#include "targets/target.h"
 
 /** What labels are made from; whoever fills it owns what is pointed to. */
 struct py_labels {
@@ -15,6 +16,8 @@ struct py_labels {
 	struct mem_window *window;
 	struct py_types *types;
 	struct py_plans *plans;
+	/** Of the object whose references they are. */
+	enum target_telling telling;
 };
 
 /**

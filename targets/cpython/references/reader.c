@@ -7,9 +7,14 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "targets/cpython/describe/describe.h"
+#include "targets/cpython/objects/dict.h"
+#include "targets/cpython/objects/string.h"
 #include "targets/cpython/references/edges.h"
 #include "targets/cpython/references/labels.h"
 #include "targets/cpython/references/plan.h"
+#include "targets/cpython/runtime.h"
+
+enum { MODULE_NAME_BYTES = 512 };
 
 struct py_reader {
 	const struct py_layout *layout;
@@ -85,10 +90,64 @@ static struct error *reader_append(struct py_reader *reader, const struct py_lab
 	return NULL;
 }
 
-struct error *py_reader_references(struct py_reader *reader, addr_t at,
+static addr_t reader_word(const struct py_reader *reader, addr_t at, struct py_field field)
+{
+	return at && field.present ? mem_window_word(reader->window, at + field.offset, 0) : 0;
+}
+
+// The dict of a module that is in sys.modules: by its own name there is a module whose dict it is.
+static bool reader_is_of_module(const struct py_reader *reader, addr_t dict_at)
+{
+	const struct py_layout *layout = reader->layout;
+	_cleanup_py_interpreters_ struct py_interpreters interpreters = {0};
+	addr_t name_at = py_dict_find(layout, reader->window, dict_at, "__name__");
+	char name[MODULE_NAME_BYTES];
+
+	if (!name_at || !py_string_read(layout, reader->window, name_at, name, sizeof(name)))
+		return false;
+	_cleanup_error_ struct error *error =
+		py_interpreters_read(layout, reader->window, &interpreters);
+	for (size_t i = 0; !error && i < interpreters.count; i++) {
+		addr_t sys_at = reader_word(reader, interpreters.at[i], layout->f.interp_sysdict);
+		addr_t modules_at = py_dict_find(layout, reader->window, sys_at, "modules");
+		addr_t module_at = py_dict_find(layout, reader->window, modules_at, name);
+		if (module_at && reader_word(reader, module_at, layout->f.module_dict) == dict_at)
+			return true;
+	}
+	return false;
+}
+
+// The dict of a class: a descriptor in it says whose it is.
+static bool reader_is_of_class(const struct py_reader *reader, addr_t dict_at)
+{
+	static const char *const descriptors[] = {"__dict__", "__weakref__"};
+	const struct py_layout *layout = reader->layout;
+
+	for (size_t i = 0; i < ARRAY_COUNT(descriptors); i++) {
+		addr_t descriptor_at =
+			py_dict_find(layout, reader->window, dict_at, descriptors[i]);
+		addr_t type_at = reader_word(reader, descriptor_at, layout->f.descr_type);
+		if (type_at && reader_word(reader, type_at, layout->f.type_dict) == dict_at)
+			return true;
+	}
+	return false;
+}
+
+// Whose keys may be told: names that code has, and what cannot be proved to be one is none.
+static enum target_telling reader_telling(const struct py_reader *reader,
+					  const struct py_type *type, addr_t at,
+					  enum target_telling telling)
+{
+	if (telling == TARGET_TELL_SHAPES && type->shape == PY_SHAPE_DICT &&
+	    (reader_is_of_module(reader, at) || reader_is_of_class(reader, at)))
+		return TARGET_TELL_NAMES;
+	return telling;
+}
+
+struct error *py_reader_references(struct py_reader *reader, addr_t at, enum target_telling telling,
 				   struct target_references *ret)
 {
-	const struct py_labels labels = {
+	struct py_labels labels = {
 		.layout = reader->layout,
 		.window = reader->window,
 		.types = reader->types,
@@ -104,6 +163,7 @@ struct error *py_reader_references(struct py_reader *reader, addr_t at,
 	*ret = (struct target_references){0};
 	if (error || !type)
 		return error;
+	labels.telling = reader_telling(reader, type, at, telling);
 	const struct heap_reference *references = py_edges_collect(reader->edges, type, at, &count);
 	for (size_t i = 0; !error && i < count; i++) {
 		error = reader_append(reader, &labels, references, i, type, at, visited, ret);
@@ -118,8 +178,10 @@ struct error *py_reader_references(struct py_reader *reader, addr_t at,
 	return error;
 }
 
-struct error *py_reader_describe(struct py_reader *reader, addr_t at, size_t chars_max,
-				 struct text *into)
+struct error *py_reader_describe(struct py_reader *reader, addr_t at, enum target_telling telling,
+				 size_t chars_max, struct text *into)
 {
-	return py_describe(reader->layout, reader->types, reader->window, at, chars_max, into);
+	return py_describe(reader->layout, reader->types, reader->window, at,
+			   telling == TARGET_TELL_ALL ? PY_DESCRIBE_REPR : PY_DESCRIBE_SHAPE,
+			   chars_max, into);
 }

@@ -21,10 +21,12 @@ void py_reader_destroy(struct py_reader *reader);
 
 /** Contract of target_ops.references(). */
 MUST_USE struct error *py_reader_references(struct py_reader *reader, addr_t at,
+					    enum target_telling telling,
 					    struct target_references *ret);
 
 /** Contract of target_ops.describe(). */
-MUST_USE struct error *py_reader_describe(struct py_reader *reader, addr_t at, size_t chars_max,
+MUST_USE struct error *py_reader_describe(struct py_reader *reader, addr_t at,
+					  enum target_telling telling, size_t chars_max,
 					  struct text *into);
 
 #endif
