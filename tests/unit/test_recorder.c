@@ -185,6 +185,7 @@ static void an_interruption_ends_the_run(void **state)
 	_cleanup_error_ struct error *error = recorder_take(&recorder, &fake.inspected);
 	assert_int_equal(error->code, ERROR_INTERRUPTED);
 	assert_false(recorder.running);
+	assert_string_equal(recorder.record.ended, "interrupted");
 	assert_int_equal(recorder.record.point_count, 1);
 	assert_int_equal(recorder_due_ns(&recorder), UINT64_MAX);
 }

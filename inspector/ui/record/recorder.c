@@ -280,7 +280,10 @@ struct error *recorder_take(struct recorder *recorder, struct inspected *inspect
 	struct error *error = recorder_measure(recorder, inspected, &alive);
 
 	if (error) {
-		error_destroy(recorder_stop(recorder, error->message));
+		// The same word wherever it came: in the middle of a point or between two.
+		error_destroy(recorder_stop(recorder, error->code == ERROR_INTERRUPTED
+							      ? RECORDER_INTERRUPTED
+							      : error->message));
 		return error;
 	}
 	if (!alive)

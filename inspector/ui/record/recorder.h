@@ -87,6 +87,9 @@ uint64_t recorder_due_ns(const struct recorder *recorder);
  */
 MUST_USE struct error *recorder_take(struct recorder *recorder, struct inspected *inspected);
 
+/** How a run ends that somebody asked to stop. */
+#define RECORDER_INTERRUPTED "interrupted"
+
 /** Ends the run, if there is one; @a how says why in a few words. */
 MUST_USE struct error *recorder_stop(struct recorder *recorder, const char *how);
 

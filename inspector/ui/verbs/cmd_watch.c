@@ -212,7 +212,7 @@ static struct error *watch_go_on(struct recorder *recorder, struct inspected *in
 		return error;
 	if (interrupt_pending())
 		interrupt_clear();
-	return recorder_stop(recorder, "interrupted");
+	return recorder_stop(recorder, RECORDER_INTERRUPTED);
 }
 
 static struct error *watch_here(struct command_context *context,
