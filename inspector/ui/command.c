@@ -168,14 +168,18 @@ struct error *command_check(const struct command *command, const struct argument
 	return command->check ? command->check(arguments) : NULL;
 }
 
+static bool command_is_on_terminal(const struct output *output)
+{
+	return output->is_held || isatty(fileno(output->stream));
+}
+
 static bool command_wants_color(const struct output *output, const struct arguments *arguments)
 {
 	const char *no_color = getenv("NO_COLOR");
 	const char *terminal = getenv("TERM");
 
 	return !arguments_has(arguments, ARGUMENTS_NO_COLOR) && !(no_color && *no_color) &&
-	       terminal && strcmp(terminal, "dumb") != 0 &&
-	       (output->is_held || isatty(fileno(output->stream)));
+	       terminal && strcmp(terminal, "dumb") != 0 && command_is_on_terminal(output);
 }
 
 static struct error *command_make_report(const struct arguments *arguments,
@@ -245,6 +249,7 @@ struct error *command_run(const struct command *command, const struct arguments 
 				    command->name);
 	if (inspected)
 		inspected_redact(inspected, context.redacts);
+	context.on_terminal = command_is_on_terminal(&output);
 	if (inspected && arguments_has(arguments, ARGUMENTS_SNAPSHOT))
 		inspected_use_snapshot(
 			inspected,

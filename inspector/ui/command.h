@@ -99,6 +99,8 @@ struct command_context {
 	bool redacts;
 	/** For the verbs that do not report. */
 	FILE *out;
+	/** What is answered is for a terminal, now or when it is whole. */
+	bool on_terminal;
 	/** The console this runs in, or NULL. */
 	struct console *console;
 	/** The process's exit status when there was no error; 0 unless the verb sets it. */

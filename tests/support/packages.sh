@@ -3,7 +3,7 @@
 #
 # Sees to the Debian packages that a purpose needs:
 #
-#     tests/support/packages.sh build|demo|pictures|test|lint|arm64 ...
+#     tests/support/packages.sh build|demo|test|lint|pictures|arm64 ...
 #
 # arm64 is what make arm64-check needs; the libraries of that architecture do not get installed, but
 # unpacked in a folder (tests/support/sysroot.sh).
@@ -49,7 +49,7 @@ packages_of() {
 		echo gcc-aarch64-linux-gnu qemu-user qemu-system-arm python3
 		;;
 	*)
-		echo "usage: $0 build|demo|pictures|test|lint|arm64 ..." >&2
+		echo "usage: $0 build|demo|test|lint|pictures|arm64 ..." >&2
 		exit 2
 		;;
 	esac

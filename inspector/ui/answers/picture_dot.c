@@ -353,12 +353,13 @@ static struct error *picture_dot_more(struct picture_dot_pen *pen, uint32_t numb
 	return error ? error : text_appendf(pen->into, " [style=\"dashed\", color=\"#999999\"];\n");
 }
 
-// Whether C code is among the roots shown that hold @number.
-static bool picture_dot_is_held_by_c(const struct picture *picture, uint32_t number)
+// Whether a root among those shown holds a reference of @number that is no word of an object.
+static bool picture_dot_is_explained(const struct picture *picture, uint32_t number)
 {
 	for (size_t i = 0; i < picture->edge_count; i++) {
 		const struct heap_root_row *root = picture->nodes[picture->edges[i].from].root;
-		if (picture->edges[i].to == number && root && root->kind >= HEAP_ROOT_C_VARIABLE)
+		if (picture->edges[i].to == number && root && !root->owns &&
+		    root->kind != HEAP_ROOT_MODULE)
 			return true;
 	}
 	return false;
@@ -372,7 +373,7 @@ static struct error *picture_dot_excess(struct picture_dot_pen *pen, uint32_t nu
 	char count[HUMAN_CHARS];
 
 	if (excess <= 0 || node->steps[PICTURE_REFERRERS] == UINT32_MAX ||
-	    picture_dot_is_held_by_c(pen->dot->picture, number))
+	    picture_dot_is_explained(pen->dot->picture, number))
 		return NULL;
 	pen->has_root = true;
 	return text_appendf(pen->into,

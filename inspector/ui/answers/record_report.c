@@ -41,10 +41,10 @@ const char *record_report_clock(int64_t time_ms, bool with_date, char *into)
 	return into;
 }
 
-struct record_report_style record_report_style_for(FILE *out)
+struct record_report_style record_report_style_for(bool on_terminal)
 {
 	return (struct record_report_style){
-		.sparklines = isatty(fileno(out)),
+		.sparklines = on_terminal,
 		.blocks = !strcmp(nl_langinfo(CODESET), "UTF-8"),
 	};
 }

@@ -20,8 +20,8 @@ struct record_report_style {
 	bool blocks;
 };
 
-/** What suits the reader of @a out. */
-struct record_report_style record_report_style_for(FILE *out);
+/** What suits the reader, who is at a terminal or not. */
+struct record_report_style record_report_style_for(bool on_terminal);
 
 /** The table of the series: first and last value, change, shape. */
 MUST_USE struct error *record_report_series(struct report *report, const struct record *record,

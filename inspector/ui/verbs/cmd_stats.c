@@ -247,7 +247,7 @@ static struct error *stats_report_trend(struct report *report, const struct reco
 static struct error *stats_report(struct command_context *context, const struct stats *stats,
 				  const struct record_series *only)
 {
-	struct record_report_style style = record_report_style_for(context->out);
+	struct record_report_style style = record_report_style_for(context->on_terminal);
 	struct report *report = context->report;
 	bool draws = context->arguments->options[STATS_GRAPH].count;
 	struct error *error = NULL;

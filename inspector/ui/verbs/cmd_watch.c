@@ -219,7 +219,7 @@ static struct error *watch_here(struct command_context *context,
 				const struct recorder_options *options)
 {
 	_cleanup_recorder_ struct recorder recorder = {0};
-	const struct record_report_style style = record_report_style_for(context->out);
+	const struct record_report_style style = record_report_style_for(context->on_terminal);
 	struct report_head head;
 	struct error *error = recorder_start(&recorder, context->inspected, options);
 
