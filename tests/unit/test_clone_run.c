@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -64,7 +65,7 @@ static void run_ticking(struct child *child, void *argument)
 	}
 }
 
-static void running_begin(struct running *running)
+static void running_clone(struct running *running)
 {
 	static const struct clone_run_limits limits = {
 		.memory_bytes = 64 << 20,
@@ -74,7 +75,6 @@ static void running_begin(struct running *running)
 	};
 	_cleanup_free_ char *reason = NULL, *unsealed = NULL;
 
-	*running = (struct running){.child = child_start(run_ticking, NULL)};
 	pid_t pid = running->child->pid;
 	succeeds(mem_live_create(pid, &running->live));
 	succeeds(mem_source_maps(running->live, &running->maps));
@@ -88,6 +88,12 @@ static void running_begin(struct running *running)
 	succeeds(clone_run_create(running->clone, &limits, &running->run, &unsealed));
 	if (!running->run)
 		fail_msg("not sealed: %s", unsealed);
+}
+
+static void running_begin(struct running *running)
+{
+	*running = (struct running){.child = child_start(run_ticking, NULL)};
+	running_clone(running);
 }
 
 static void running_end(struct running *running)
@@ -343,6 +349,22 @@ static void the_filter_lets_pass_what_it_knows(void **state)
 	assert_int_equal(filtered(100000, MACHINE, 0), SECCOMP_RET_ERRNO | EPERM);
 }
 
+static void it_steps_back_behind_the_process(void **state)
+{
+	struct running running = {.child = child_start(run_ticking, NULL)};
+	const struct sched_param first = {.sched_priority = 1};
+	pid_t pid = running.child->pid;
+
+	// who may not do so looks at an ordinary process
+	bool is_first = sched_setscheduler(pid, SCHED_RR, &first) == 0;
+	running_clone(&running);
+	assert_int_equal(sched_getscheduler(pid), is_first ? SCHED_RR : SCHED_OTHER);
+	assert_int_equal(sched_getscheduler(mem_clone_pid(running.clone)), SCHED_OTHER);
+	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), 0);
+	assert_true(getpriority(PRIO_PROCESS, (id_t)mem_clone_pid(running.clone)) > 0);
+	running_end(&running);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +375,7 @@ int main(void)
 		cmocka_unit_test(files_can_be_read),
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(the_end_of_a_clone_is_told),
+		cmocka_unit_test(it_steps_back_behind_the_process),
 		cmocka_unit_test(the_filter_lets_pass_what_it_knows),
 	};
 	char folder[] = "/tmp/test_clone_run.XXXXXX", path[64];
