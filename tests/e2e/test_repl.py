@@ -4,7 +4,9 @@
 import json
 import os
 import re
+import shutil
 import signal
+import subprocess
 import time
 
 import pexpect
@@ -209,6 +211,35 @@ def test_the_process_serves_on_while_a_session_is_open(debian_python, start, lea
     run.stdin.close()
     assert run.wait(30) == 0
     run.stdout.close()
+    assert_as_before(target)
+
+
+@pytest.mark.skipif(not shutil.which("ab"), reason="no ab (apache2-utils)")
+def test_no_request_fails_while_sessions_come_and_go(debian_python, start, leakinspect):
+    target = start("web.py", debian_python, [1000])
+    requests = 3000
+    load = subprocess.Popen(["ab", "-q", "-n", str(requests), "-c", "4",
+                             "http://127.0.0.1:%s/" % target.ready],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        sessions = 0
+        while sessions == 0 or load.poll() is None:
+            done = leakinspect.run("repl", target.pid, input=(
+                "import gc, sys\n"
+                "gc.collect() >= 0\n"
+                "web = sys.modules['__main__']\n"
+                "del web.sessions[:]; web.server.socket.close()\n"
+                "len(web.sessions), sum(range(1000000))\n"))
+            assert (done.returncode, done.stdout) == (0, "True\n(0, 499999500000)\n"), done.stderr
+            sessions += 1
+        said = load.communicate()[0]
+    finally:
+        load.kill()
+        load.wait()
+    assert re.search(r"^Complete requests: +%d$" % requests, said, re.MULTILINE), said
+    assert re.search(r"^Failed requests: +0$", said, re.MULTILINE), said
+    assert "Non-2xx" not in said
+    assert target.ask_json("answered") == requests
     assert_as_before(target)
 
 
