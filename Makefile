@@ -153,6 +153,13 @@ e2e: all demo/leak_demo ## the end-to-end tests alone: make e2e PYTEST_ARGS='-k 
 bench: all ## time, pause and memory for 100 k to 10 M objects
 	tests/bench/run
 
+# More words: make kills KILLS_ARGS='--kills 1000 --seed 2'
+KILLS_ARGS ?=
+
+.PHONY: kills
+kills: all ## kills leakinspect 10,000 times while it makes clones, and looks what becomes of the process
+	tests/bench/run --strict --only kills $(KILLS_ARGS)
+
 # For which programs and libraries GDB is to load the commands of gdb-scripts by itself; more of them:
 # make install GDB_OBJFILES=$HOME/.pyenv/versions/3.9.18/lib/libpython3.9.so.1.0
 GDB_VERSIONS := 2.7 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13

@@ -35,8 +35,14 @@ class Tools:
         self.leakinspect = leakinspect
         self.folder = folder
         for name in ("measure", "bare_copy", "bare_clone", "touch"):
-            subprocess.run([os.environ.get("CC", "cc"), "-O2", "-o", os.path.join(folder, name),
-                            os.path.join(BENCH, name + ".c")], check=True, timeout=120)
+            self.compile(name)
+
+    def compile(self, name, *options):
+        """The program's path, in the folder."""
+        path = os.path.join(self.folder, name)
+        subprocess.run([os.environ.get("CC", "cc"), "-O2", *options, "-o", path,
+                        os.path.join(BENCH, name + ".c")], check=True, timeout=120)
+        return path
 
     def environment(self, cache):
         return dict(os.environ, HOME=self.folder,
@@ -129,10 +135,14 @@ def medians(runs):
 
 
 def print_table(columns, rows):
-    """@columns are (title, key, format, unit); a value that is None is a dash."""
+    """@columns are (title, key, format, unit); a value that is None is a dash, and a word is a word."""
+    def cell(value, form, unit):
+        if value is None:
+            return "-"
+        return value if isinstance(value, str) else form % (value / unit)
+
     lines = [[title for title, _, _, _ in columns]]
-    lines += [["-" if row[key] is None else form % (row[key] / unit)
-               for _, key, form, unit in columns] for row in rows]
+    lines += [[cell(row[key], form, unit) for _, key, form, unit in columns] for row in rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:
-        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths)))
+        print("  ".join(word.rjust(width) for word, width in zip(line, widths)))
