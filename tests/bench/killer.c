@@ -4,10 +4,10 @@
 // after it has come to STEP, "-1 0" to let it come to its end. The answer, when all that the run has started
 // has ended, too (or ORPHAN_NS have passed):
 //
-//     STATUS STEP KILLED ORPHANS ENDED AT0 AT1 ...
+//     STATUS STEP KILLED DEAD ORPHANS ENDED AT0 AT1 ...
 //
-// what waitpid() says of COMMAND, the step at which it ended, when it was killed, the number of processes of
-// it that are still there, when the last of the others ended, and when each step began; nanoseconds of
+// what waitpid() says of COMMAND, the step at which it ended, when it was killed and when it was dead, whether
+// processes of it are still there, when the last of the others ended, and when each step began; nanoseconds of
 // CLOCK_MONOTONIC, 0 for what was not.
 
 #define _GNU_SOURCE
@@ -54,10 +54,26 @@ static pid_t start(const char *library, char **command)
 	_exit(127);
 }
 
-// Spins: the instant is to be met to the microsecond. False when the run ended before.
+// From the start of a run to its first stop, at least.
+static uint64_t first_stop_ns = UINT64_MAX;
+
+// Whether there is time for a nap before the instant, so that the run has the processor.
+static bool has_time(const struct kill_marks *marks, uint64_t at_ns, uint64_t delay_ns)
+{
+	static const uint64_t span_ns = 300000;
+	uint64_t now = now_ns();
+
+	if (at_ns)
+		return now + span_ns < at_ns + delay_ns;
+	return first_stop_ns != UINT64_MAX &&
+	       now + span_ns < atomic_load(&marks->at_ns[STEP_BEFORE]) + first_stop_ns;
+}
+
+// Spins in the end: the instant is to be met to the microsecond. False when the run ended before.
 static bool await_instant(pid_t pid, const struct kill_marks *marks, int step, uint64_t delay_ns,
 			  int *ret_status)
 {
+	struct timespec nap = {.tv_nsec = 20000};
 	uint64_t begin_ns = now_ns(), at_ns;
 
 	while (!(at_ns = atomic_load(&marks->at_ns[step])) || now_ns() < at_ns + delay_ns) {
@@ -65,8 +81,19 @@ static bool await_instant(pid_t pid, const struct kill_marks *marks, int step, u
 			return false;
 		if (now_ns() - begin_ns > RUN_NS)
 			return true;
+		if (has_time(marks, at_ns, delay_ns))
+			nanosleep(&nap, NULL);
 	}
 	return true;
+}
+
+static void note_first_stop(const struct kill_marks *marks)
+{
+	uint64_t begin_ns = atomic_load(&marks->at_ns[STEP_BEFORE]);
+	uint64_t stop_ns = atomic_load(&marks->at_ns[STEP_STOP]);
+
+	if (stop_ns && stop_ns - begin_ns < first_stop_ns)
+		first_stop_ns = stop_ns - begin_ns;
 }
 
 // Of the processes that the run has left to us, as the nearest that is called a reaper; the keeper is one.
@@ -108,9 +135,12 @@ static void run_once(struct kill_marks *marks, char **words, int step, uint64_t 
 		kill(pid, SIGKILL);
 		waitpid(pid, &status, 0);
 	}
+	uint64_t dead_ns = now_ns();
 	int reached = atomic_load(&marks->step);
+	note_first_stop(marks);
 	unsigned orphans = await_orphans(&ended_ns);
-	printf("%d %d %" PRIu64 " %u %" PRIu64, status, reached, killed_ns, orphans, ended_ns);
+	printf("%d %d %" PRIu64 " %" PRIu64 " %u %" PRIu64, status, reached, killed_ns, dead_ns,
+	       orphans, ended_ns);
 	for (int i = 0; i < STEP_COUNT; i++)
 		printf(" %" PRIu64, atomic_load(&marks->at_ns[i]));
 	printf("\n");

@@ -110,13 +110,25 @@ static struct error *process_collect(pid_t pid, const struct inject_code *before
 	return error;
 }
 
+// Where nobody may see it, as good as ended: then its parent is to tell.
+static bool child_has_ended(pid_t child)
+{
+	struct process_status status;
+	_cleanup_error_ struct error *unseen = process_status_read(child, &status);
+
+	return unseen || process_state_is_dead(status.state);
+}
+
 struct error *clone_collect(pid_t pid, const struct inject_code *code,
 			    const struct inject_child *child, uint64_t patience_ns)
 {
 	uint64_t start = clock_now_ns();
 
 	for (;;) {
-		struct error *error = process_collect(pid, code, child->own);
+		struct error *error = NULL;
+		// One that was killed may wait for a processor to end on: not a reason to stop the process.
+		if (child_has_ended(child->pid))
+			error = process_collect(pid, code, child->own);
 		if (error && error->code == ERROR_GONE) {
 			error_destroy(error);
 			return NULL;

@@ -14,7 +14,7 @@
 #include "mem/clone/inject.h"
 
 /**
- * Stops a thread of @a pid for it (some ten microseconds), again and again for @a patience_ns where that is
+ * Stops a thread of @a pid for it (some ten microseconds) as soon as @a child has ended, again and again for @a patience_ns where that is
  * not to be had: somebody else may trace the process for a moment. That somebody else has collected the
  * child is as good, and that the process has ended, too. Where it has become another program meanwhile,
  * @a code is looked for in that.
