@@ -11,7 +11,7 @@
  *   or belongs to a device it is taken away;
  * - it has a session of its own, and limits on memory and processor time; no core file, no process, no
  *   file of its own;
- * - it stands back for the process: a lower priority, no real-time one;
+ * - a real-time priority of the process is not its own;
  * - a seccomp filter lets pass what stays within the clone, and opening for reading. No socket, signal,
  *   process, thread, or change to a file system (mem/clone/clone_filter.c has the list);
  * - what it opens is looked at first (mem/clone/clone_gate.h): files and folders. Others have effects when they

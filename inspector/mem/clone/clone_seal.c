@@ -25,9 +25,6 @@
 
 enum { STACK_BYTES = 16 << 20, GUARD_BYTES = 1 << 16, PIECE_BYTES = 1 << 16 };
 
-/** Of a clone that runs: a tenth of a processor beside another process that computes. */
-enum { NICE = 10 };
-
 __attribute__((format(printf, 2, 3))) static struct error *
 seal_refuse(struct clone_sealing *sealing, const char *format, ...)
 {
@@ -269,28 +266,18 @@ static struct error *seal_leave_session(struct clone_sealing *sealing)
 	return seal_must(sealing, "leave its session", SYS_setsid, none);
 }
 
-/*
- * The process and its neighbours come first, as what is run here may compute without end; but it is not the
- * very last, or nothing would come to an end on a machine that has no time. A session's share of the
- * processors is one of its own (sched(7), autogroup). Where this is not to be had, the clone is a process
- * like any other.
- */
+// What is run here may compute without end, and nobody else would have that processor then. A higher nice
+// value is not set: a clone that is killed needs a processor to end on, and would get it late.
 static struct error *seal_step_back(struct clone_sealing *sealing)
 {
 	static const struct sched_param no_priority = {0};
 	pid_t pid = sealing->thread->pid;
 	int policy = sched_getscheduler(pid);
-	char path[64], words[16];
 
-	if (policy == SCHED_FIFO || policy == SCHED_RR)
-		sched_setscheduler(pid, SCHED_OTHER, &no_priority);
-	if (getpriority(PRIO_PROCESS, (id_t)pid) < NICE)
-		setpriority(PRIO_PROCESS, (id_t)pid, NICE);
-	snprintf(path, sizeof(path), "/proc/%d/autogroup", pid);
-	snprintf(words, sizeof(words), "%d", NICE);
-	_cleanup_fd_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd >= 0 && write(fd, words, strlen(words)) < 0)
-		return NULL;
+	if ((policy == SCHED_FIFO || policy == SCHED_RR) &&
+	    sched_setscheduler(pid, SCHED_OTHER, &no_priority) < 0)
+		return seal_refuse(sealing, "its real-time priority cannot be given up: %s",
+				   strerror(errno));
 	return NULL;
 }
 
