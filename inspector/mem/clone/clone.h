@@ -56,7 +56,7 @@ MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause 
 /** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */
 MUST_USE struct error *mem_clone_open(struct mem_clone *clone);
 /** As mem_clone_destroy(); fails when the process could not be made to collect the clone (yet: the keeper
- *  tries on for some seconds), which stays with it as a zombie then. */
+ *  tries on for a minute), which stays with it as a zombie then. */
 MUST_USE struct error *mem_clone_end(struct mem_clone *clone);
 /** After pause_let_go(), whether it was opened or not: kills the clone and has the process collect it. Takes NULL. */
 void mem_clone_destroy(struct mem_clone *clone);

@@ -19,7 +19,9 @@
 static const uint64_t stop_patience_ns = 1000000000U;
 static const uint64_t spin_ns = 500000U;
 static const uint64_t nap_ns = 100000U;
-static const uint64_t try_every_ns = 2000000U;
+/** Between two tries, the longer the longer it has not been to be had. */
+static const uint64_t try_min_ns = 2000000U;
+static const uint64_t try_max_ns = 100000000U;
 
 // Seizes and stops one thread; false when it ends, does not stop or is about to take a signal.
 static bool thread_stop(pid_t tid)
@@ -138,13 +140,16 @@ struct error *clone_collect(pid_t pid, const struct inject_code *code,
 			error_destroy(error);
 			return NULL;
 		}
-		if (clock_now_ns() - start > patience_ns)
+		uint64_t waited = clock_now_ns() - start, wait = waited / 8;
+		if (waited > patience_ns)
 			return error ? error
 				     : error_create(ERROR_FAILED,
 						    "process %d could not be made to collect its "
 						    "clone %d",
 						    pid, child->pid);
 		error_destroy(error);
-		clock_sleep_ns(try_every_ns);
+		clock_sleep_ns(wait < try_min_ns   ? try_min_ns
+			       : wait > try_max_ns ? try_max_ns
+						   : wait);
 	}
 }

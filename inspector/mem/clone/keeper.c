@@ -14,7 +14,8 @@
 #include "base/clock.h"
 #include "mem/clone/clone_collect.h"
 
-static const uint64_t patience_ns = 5000000000U;
+/** Somebody may have the process in a debugger, and a busy machine a killed clone wait for a processor. */
+static const uint64_t patience_ns = 60000000000U;
 /** Mostly it ends at once. */
 static const uint64_t end_wait_ns = 50000000U;
 static const uint64_t end_nap_ns = 100000U;
