@@ -66,6 +66,23 @@ def test_no_export_has_a_value_in_it(leakinspect, target, tmp_path):
         assert database.execute("SELECT value FROM meta WHERE key = 'redacted'").fetchone() == (1,)
 
 
+def test_no_picture_has_a_value_in_it(leakinspect, target, tmp_path):
+    words = target.ask_json("objects")
+    plain, redacted = tmp_path / "plain.dot", tmp_path / "redacted.dot"
+    ways = ["--refs", "--referrers", "--breadth", "50"]
+    leakinspect("graph", target.pid, *words, *ways, "-o", plain)
+    leakinspect("graph", target.pid, *words, *ways, "--redact", "-o", redacted)
+    assert len(marks_in(plain.read_text())) > 5
+    assert marks_in(redacted.read_text()) == []
+
+
+def test_set_redact_holds_for_the_lines_to_come(leakinspect, debian_python, start):
+    target = start("secrets_everywhere.py", debian_python, [SECRET, NUMBER])
+    show = "refs __main__.Account -n 0"
+    assert marks_in(asked(leakinspect, target, ["set redact on", show])) == []
+    assert marks_in(asked(leakinspect, target, ["set redact off", show], "--redact"))
+
+
 def test_verbs_by_themselves_take_it(leakinspect, target):
     for words in (["show", target.pid, "__main__.Account"], ["info", target.pid],
                   ["threads", target.pid], ["cycles", target.pid, "--all"]):

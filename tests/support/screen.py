@@ -23,7 +23,7 @@ VARYING = [
 class Screen:
     """A terminal of its own with a shell in it, which says "shell$ "."""
 
-    def __init__(self, folder, env, columns=100, rows=24):
+    def __init__(self, folder, env, columns=100, rows=32):
         self.socket = os.path.join(str(folder), "tmux")
         self.env = {key: value for key, value in env.items()
                     if key not in ("TMUX", "TMUX_PANE", "PAGER", "LESS", "INPUTRC")}

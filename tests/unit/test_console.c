@@ -32,14 +32,6 @@ static void assert_refused(struct settings *settings, const char *name, const ch
 	assert_non_null(strstr(error->message, words));
 }
 
-static bool has_redact(void)
-{
-	for (size_t i = 0; i < ARGUMENTS_COMMON_COUNT; i++)
-		if (!strcmp(command_options_common[i].name, "redact"))
-			return true;
-	return false;
-}
-
 static void settings_begin_as_if_there_were_none(void **state)
 {
 	struct settings settings = {0};
@@ -48,8 +40,7 @@ static void settings_begin_as_if_there_were_none(void **state)
 	assert_value(&settings, "color", "on");
 	assert_value(&settings, "limit", "0");
 	assert_value(&settings, "snapshot", "copy");
-	if (has_redact())
-		assert_value(&settings, "redact", "off");
+	assert_value(&settings, "redact", "off");
 }
 
 static void a_setting_is_what_it_was_set_to(void **state)
@@ -80,9 +71,25 @@ static void what_makes_no_sense_is_refused_and_changes_nothing(void **state)
 	assert_value(&settings, "limit", "0");
 }
 
-static void redact_is_there_when_verbs_have_it(void **state)
+static void redact_is_for_verbs_that_cannot_do_it_too(void **state)
 {
-	assert_int_equal(setting_find("redact") != NULL, has_redact());
+	struct settings settings = {0};
+	struct arguments arguments = {0};
+
+	assert_null(settings_set(&settings, "redact", "on"));
+	settings_apply(&settings, &command_types, &arguments);
+	assert_true(arguments_has(&arguments, ARGUMENTS_REDACT));
+	// They refuse.
+	arguments = (struct arguments){0};
+	settings_apply(&settings, &command_eval, &arguments);
+	assert_true(arguments_has(&arguments, ARGUMENTS_REDACT));
+	// A console that was started so can be told otherwise.
+	settings_begin(&settings, &arguments);
+	assert_value(&settings, "redact", "on");
+	assert_null(settings_set(&settings, "redact", "off"));
+	arguments = (struct arguments){0};
+	settings_apply(&settings, &command_types, &arguments);
+	assert_false(arguments_has(&arguments, ARGUMENTS_REDACT));
 }
 
 static void settings_stand_for_options_that_a_line_does_not_have(void **state)
@@ -183,7 +190,7 @@ int main(void)
 		cmocka_unit_test(settings_begin_as_if_there_were_none),
 		cmocka_unit_test(a_setting_is_what_it_was_set_to),
 		cmocka_unit_test(what_makes_no_sense_is_refused_and_changes_nothing),
-		cmocka_unit_test(redact_is_there_when_verbs_have_it),
+		cmocka_unit_test(redact_is_for_verbs_that_cannot_do_it_too),
 		cmocka_unit_test(settings_stand_for_options_that_a_line_does_not_have),
 		cmocka_unit_test(a_snapshot_of_a_line_is_that_of_the_next),
 		cmocka_unit_test(names_and_values_are_completed),

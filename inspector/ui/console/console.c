@@ -299,8 +299,7 @@ static struct error *console_run_words(struct console *console, const struct wor
 		error = console_check(console, *ret_command, &arguments);
 	if (error)
 		return error;
-	static const enum arguments_common inherited[] = {ARGUMENTS_QUIET, ARGUMENTS_VERBOSE,
-							  ARGUMENTS_REDACT};
+	static const enum arguments_common inherited[] = {ARGUMENTS_QUIET, ARGUMENTS_VERBOSE};
 	for (size_t i = 0; i < ARRAY_COUNT(inherited); i++)
 		arguments.common[inherited[i]].count +=
 			console->arguments->common[inherited[i]].count;

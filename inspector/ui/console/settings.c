@@ -28,33 +28,16 @@ static const struct setting settings_table[SETTING_COUNT] = {
 			   .summary = "at most so many rows, as -n; 0 is all of them"},
 	[SETTING_REDACT] = {.name = "redact",
 			    .choices = settings_off_on,
-			    .summary = "as --redact: nothing of the process's data is shown"},
+			    .summary =
+				    "types and sizes, but no values of the process, as --redact"},
 	[SETTING_SNAPSHOT] = {.name = "snapshot",
 			      .choices = settings_snapshots,
 			      .summary = "what is read, as --snapshot"},
 };
 
-// The common option called so, or ARGUMENTS_COMMON_COUNT.
-static enum arguments_common settings_option(const char *name)
-{
-	size_t i = 0;
-
-	while (i < ARGUMENTS_COMMON_COUNT && strcmp(command_options_common[i].name, name) != 0)
-		i++;
-	return (enum arguments_common)i;
-}
-
-static bool settings_has(size_t index)
-{
-	return index != SETTING_REDACT || settings_option("redact") != ARGUMENTS_COMMON_COUNT;
-}
-
 const struct setting *setting_at(size_t index)
 {
-	for (size_t i = 0; i < SETTING_COUNT; i++)
-		if (settings_has(i) && index-- == 0)
-			return &settings_table[i];
-	return NULL;
+	return index < SETTING_COUNT ? &settings_table[index] : NULL;
 }
 
 const struct setting *setting_find(const char *name)
@@ -140,20 +123,16 @@ struct error *settings_set(struct settings *settings, const char *name, const ch
 
 void settings_begin(struct settings *settings, const struct arguments *arguments)
 {
-	enum arguments_common redact = settings_option("redact");
-
 	*settings = (struct settings){0};
 	settings->values[SETTING_COLOR] = arguments_has(arguments, ARGUMENTS_NO_COLOR);
 	settings->values[SETTING_SNAPSHOT] = arguments->common[ARGUMENTS_SNAPSHOT].number;
-	if (redact != ARGUMENTS_COMMON_COUNT)
-		settings->values[SETTING_REDACT] = arguments_has(arguments, redact);
+	settings->values[SETTING_REDACT] = arguments_has(arguments, ARGUMENTS_REDACT);
 }
 
 static void settings_give(const struct command *command, enum arguments_common common,
 			  uint64_t number, struct arguments *arguments)
 {
-	if (common == ARGUMENTS_COMMON_COUNT || !command_takes_common(command, common) ||
-	    arguments_has(arguments, common))
+	if (!command_takes_common(command, common) || arguments_has(arguments, common))
 		return;
 	arguments->common[common].count = 1;
 	arguments->common[common].number = number;
@@ -168,8 +147,9 @@ void settings_apply(struct settings *settings, const struct command *command,
 		settings_give(command, ARGUMENTS_NO_COLOR, 0, arguments);
 	if (values[SETTING_LIMIT])
 		settings_give(command, ARGUMENTS_LIMIT, values[SETTING_LIMIT], arguments);
+	// Whoever cannot keep anything back is to refuse.
 	if (values[SETTING_REDACT])
-		settings_give(command, settings_option("redact"), 0, arguments);
+		arguments->common[ARGUMENTS_REDACT].count = 1;
 	if (arguments_has(arguments, ARGUMENTS_SNAPSHOT))
 		values[SETTING_SNAPSHOT] = arguments->common[ARGUMENTS_SNAPSHOT].number;
 	// The default, too: it may have been something else before.

@@ -37,7 +37,7 @@ static const struct command_example set_examples[] = {
 
 const struct command command_set = {
 	.name = "set",
-	.summary = "what holds for all lines: pager, color, limit, snapshot",
+	.summary = "what holds for all lines: pager, color, limit, redact, snapshot",
 	.words = "[NAME [VALUE]]",
 	.word = COMMAND_SETTING,
 	.words_max = 2,
@@ -50,8 +50,9 @@ const struct command command_set = {
 		"pager: on or off. Answers longer than the screen are shown by $PAGER, or by less; "
 		"q and Ctrl-C\n"
 		"come back.\n"
-		"color: on or off. limit: rows of an answer, as -n. snapshot: copy or clone, as "
-		"--snapshot.",
+		"color: on or off. limit: rows of an answer, as -n. redact: on or off, as "
+		"--redact. snapshot: copy\n"
+		"or clone, as --snapshot.",
 	.examples = set_examples,
 	.example_count = ARRAY_COUNT(set_examples),
 	// clang-format off
@@ -59,6 +60,7 @@ const struct command command_set = {
 		"pager     on     show an answer longer than the screen in $PAGER, or less\n"
 		"color     on     bold headings, unless NO_COLOR forbids them\n"
 		"limit     0      at most so many rows, as -n; 0 is all of them\n"
+		"redact    off    types and sizes, but no values of the process, as --redact\n"
 		"snapshot  copy   what is read, as --snapshot\n",
 	// clang-format on
 	.flags = COMMAND_IN_CONSOLE,
