@@ -139,7 +139,7 @@ unit: $(UNIT) ## the unit tests alone
 	@status=0; for test in $(UNIT); do $(RUN) ./$$test || status=1; done; exit $$status
 
 .PHONY: unit-tests
-unit-tests: $(UNIT)
+unit-tests: $(UNIT) ## builds the unit tests and runs none
 
 .PHONY: arm64-check
 arm64-check: ## cross-builds for aarch64 and runs the unit tests under qemu; see tests/support/packages.sh
