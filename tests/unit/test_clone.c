@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -24,10 +25,10 @@
 
 #include <cmocka.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "mem/clone/clone_collect.h"
-#include "mem/clone/inject.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause.h"
@@ -263,26 +264,57 @@ static void run_writing(struct child *child, void *argument)
 
 static void run_sleeping(struct child *child, void *argument)
 {
-	struct timespec span = {.tv_nsec = 3000000};
+	const struct timespec span = {.tv_nsec = 3000000};
 
 	child_ready(child);
 	for (;;) {
-		nanosleep(&span, NULL);
+		uint64_t begin = clock_now_ns();
+		if (nanosleep(&span, NULL) != 0 || clock_now_ns() - begin < (uint64_t)span.tv_nsec)
+			_exit(3);
 		atomic_fetch_add(&child->shared->ticks[0], 1);
 	}
 }
 
 static void *poll_forever(void *number)
 {
-	for (;;)
-		poll(NULL, 0, 5);
-	return NULL;
+	while (poll(NULL, 0, 5) == 0)
+		continue;
+	_exit(3);
 }
 
 static void run_threads(struct child *child, void *argument)
 {
 	child_start_threads(50, poll_forever);
 	run_sleeping(child, argument);
+}
+
+// A futex, with a time of the clock.
+static void wait_for_semaphore(time_t seconds)
+{
+	struct timespec until;
+	sem_t semaphore;
+
+	sem_init(&semaphore, 0, 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += seconds;
+	sem_timedwait(&semaphore, &until);
+}
+
+// Waits with a time limit that does not come: whoever comes back was disturbed.
+static void run_waiting(struct child *child, void *argument)
+{
+	enum { LONG_MS = 1000000 };
+	const struct timespec span = {.tv_sec = LONG_MS / 1000};
+	const char *how = argument;
+
+	child_ready(child);
+	if (strcmp(how, "poll") == 0)
+		poll(NULL, 0, LONG_MS);
+	else if (strcmp(how, "nanosleep") == 0)
+		nanosleep(&span, NULL);
+	else
+		wait_for_semaphore(span.tv_sec);
+	_exit(3);
 }
 
 static volatile double product = 1;
@@ -388,8 +420,8 @@ static bool signals_pass(pid_t pid)
 	return strstr(text_chars(&status), "SigBlk:\t0000000000000000");
 }
 
-// What was begun ends by itself, within a second on a machine that has time; each is looked at once in a round, as the keeper may
-// come once more.
+// What was begun ends by itself, within a second on a machine that has time; each is looked at once in a round,
+// as the keeper may come once more.
 static void assert_left_alone(pid_t pid, unsigned call)
 {
 	uint64_t end = clock_now_ns() + 5000000000U;
@@ -421,19 +453,26 @@ static unsigned kill_step(void)
 	return step && atoi(step) > 0 ? (unsigned)atoi(step) : 1;
 }
 
-static void kill_everywhere(void (*run)(struct child *child, void *argument))
+// Whether the process goes on: it counts, or it is still where it waits.
+static bool goes_on(struct child *child, bool counts)
 {
-	struct child *child = child_start(run, NULL);
+	return counts ? child_ticks_on(child, 1) : thread_reaches_state(child->pid, 'S');
+}
+
+static void kill_everywhere(void (*run)(struct child *child, void *argument), char *how)
+{
+	struct child *child = child_start(run, how);
 	unsigned call = 1;
 
 	for (; killed_at(child->pid, call); call += kill_step()) {
 		assert_left_alone(child->pid, call);
-		if (!child_ticks_on(child, 1))
-			fail_msg("killed at call %u: the process does not go on", call);
+		if (!goes_on(child, !how))
+			fail_msg("killed at call %u: the process does not go on, its state is %c",
+				 call, thread_state_of(child->pid));
 		assert_true(call < CALLS_MAX);
 	}
 	// After a clone that was made and ended by nobody but its maker, too.
-	assert_true(child_ticks_on(child, 1));
+	assert_true(goes_on(child, !how));
 	// Making a clone takes more than a few calls, and the last one was whole.
 	assert_true(call > 100);
 	child_stop(child);
@@ -441,14 +480,14 @@ static void kill_everywhere(void (*run)(struct child *child, void *argument))
 
 static void a_computing_process_survives_whoever_clones_it(void **state)
 {
-	kill_everywhere(run_computing);
+	kill_everywhere(run_computing, NULL);
 }
 
 static void scalable_vectors_survive_whoever_clones_their_process(void **state)
 {
 #if defined(__aarch64__)
 	if (getauxval(AT_HWCAP) & HWCAP_SVE)
-		kill_everywhere(run_with_scalable_vectors);
+		kill_everywhere(run_with_scalable_vectors, NULL);
 	else
 		skip();
 #else
@@ -458,12 +497,20 @@ static void scalable_vectors_survive_whoever_clones_their_process(void **state)
 
 static void a_sleeping_process_survives_whoever_clones_it(void **state)
 {
-	kill_everywhere(run_sleeping);
+	kill_everywhere(run_sleeping, NULL);
 }
 
 static void a_process_with_threads_survives_whoever_clones_it(void **state)
 {
-	kill_everywhere(run_threads);
+	kill_everywhere(run_threads, NULL);
+}
+
+static void a_wait_with_a_time_limit_is_not_cut_short(void **state)
+{
+	static char ways[][16] = {"poll", "nanosleep", "futex"};
+
+	for (size_t i = 0; i < ARRAY_COUNT(ways); i++)
+		kill_everywhere(run_waiting, ways[i]);
 }
 
 // What the process writes between two looks comes in order, each number once.
@@ -549,6 +596,7 @@ int main(void)
 		cmocka_unit_test(a_sleeping_process_survives_whoever_clones_it),
 		cmocka_unit_test(a_process_with_threads_survives_whoever_clones_it),
 		cmocka_unit_test(a_process_is_not_stopped_for_a_clone_that_has_not_ended),
+		cmocka_unit_test(a_wait_with_a_time_limit_is_not_cut_short),
 		cmocka_unit_test(a_writing_process_loses_and_repeats_nothing),
 	};
 

@@ -15,10 +15,13 @@
  * For clone() the way back first waits for the child, so that none is left, and the child has a frame of
  * its own that makes it end at once.
  *
- * What the way back cannot do is to start again a system call that the kernel restarts with
- * restart_syscall() (poll and futex with a time limit, nanosleep): rt_sigreturn makes it end with EINTR.
- * injection_restores_all() tells such a thread. When we put the registers back ourselves, as we do unless
- * we are killed, the kernel restarts it.
+ * What the way back cannot do is to have the kernel go on with a wait that has a time limit
+ * (restart_syscall() for poll and nanosleep): rt_sigreturn makes it forget when that was to end. The call is
+ * made anew instead, and its limit begins again; one that is a time of the clock, as the C library's for a
+ * futex, stays. It ends with EINTR only where nobody knows which call it was: a thread stopped in it before,
+ * whose code has the number elsewhere than right before `syscall`. injection_restores_all() tells threads
+ * that would wait longer. When we put the registers back ourselves, as we do unless we are killed, the kernel
+ * restarts it.
  *
  * What depends on the machine is in mem/machine/machine.h. All of it is called by the thread that traces.
  */

@@ -2,6 +2,7 @@
 #include "mem/clone/inject_frames.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,14 +26,25 @@ static addr_t frame_at(addr_t frames_at, enum inject_frame frame)
 	return frames_at + frame * machine_frame_bytes(NULL);
 }
 
+// That of a futex with FUTEX_WAIT_BITSET, which is the C library's: made again, the wait ends when it would have.
+static bool limit_is_time_of_clock(const struct inject_state *state)
+{
+	uint64_t operation = machine_argument(&state->registers, 1);
+
+	return state->timed_call == SYS_futex && (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+}
+
 struct error *inject_state_read(pid_t pid, pid_t tid, struct inject_state *state, bool *ret_usable)
 {
 	struct machine_registers *registers = &state->registers;
+	uint64_t timed_call = 0;
 	bool known;
 	struct error *error = machine_registers_read(tid, registers, &known);
 
 	*ret_usable = false;
 	if (!error && known && machine_restart_is_open(tid, registers)) {
+		// The kernel has forgotten its number then.
+		timed_call = machine_timed_call(tid, registers);
 		error = inject_thread_settle(pid, tid);
 		if (!error)
 			error = machine_registers_read(tid, registers, &known);
@@ -41,6 +53,10 @@ struct error *inject_state_read(pid_t pid, pid_t tid, struct inject_state *state
 	    inject_thread_is_in_sequence(tid, machine_program_counter(registers)))
 		return error;
 	state->is_remembered = machine_restart_is_remembered(tid, registers);
+	if (state->is_remembered) {
+		state->timed_call = timed_call ? timed_call : machine_timed_call(tid, registers);
+		state->is_remembered = !limit_is_time_of_clock(state);
+	}
 	error = machine_vectors_read(tid, &state->vectors);
 	*ret_usable = state->vectors;
 	return error;
@@ -111,7 +127,7 @@ struct error *inject_frames_make(const struct inject_state *state, const struct 
 	machine_set_syscall(&registers, code->syscall_at, SYS_exit_group, end_args, 0, 0);
 	machine_frame_make(frames + frame_at(0, FRAME_CHILD), frame_at(at, FRAME_CHILD),
 			   code->sigreturn_at, &registers, NULL, all_signals);
-	registers = machine_restarted(&state->registers);
+	registers = machine_restarted(&state->registers, state->timed_call);
 	machine_frame_make(frames + frame_at(0, FRAME_LAST), frame_at(at, FRAME_LAST),
 			   code->sigreturn_at, &registers, state->vectors, signal_mask);
 	return NULL;

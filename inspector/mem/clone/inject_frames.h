@@ -21,7 +21,9 @@ struct inject_state {
 	struct machine_registers registers;
 	/** Owned. */
 	struct machine_vectors *vectors;
-	/** It is in a system call that rt_sigreturn would make end with EINTR. */
+	/** The system call with a time limit that it is in and the way back makes again; 0: none, or not known. */
+	uint64_t timed_call;
+	/** It is in one, and the way back would not have it end when it would have. */
 	bool is_remembered;
 };
 

@@ -250,9 +250,39 @@ bool machine_restart_is_remembered(pid_t tid, const struct machine_registers *re
 	return calls_restart(registers) && stands_at_call(tid, registers);
 }
 
-struct machine_registers machine_restarted(const struct machine_registers *before)
+// The C library has the number right before the call, mostly: mov x8, #number; svc #0.
+static uint64_t number_before_call(pid_t tid, const struct machine_registers *registers)
 {
-	return *before;
+	static const uint32_t move = 0xd2800000U | REGISTER_NUMBER, mask = 0xffe0001fU;
+	enum { NUMBER_SHIFT = 5, NUMBER_MASK = 0xffff };
+	addr_t at = registers->user.pc - INSTRUCTION_BYTES;
+
+	errno = 0;
+	long word = ptrace(PTRACE_PEEKTEXT, tid, (void *)(uintptr_t)at, NULL);
+	if (errno || ((uint32_t)word & mask) != move)
+		return 0;
+	return (uint32_t)word >> NUMBER_SHIFT & NUMBER_MASK;
+}
+
+uint64_t machine_timed_call(pid_t tid, const struct machine_registers *registers)
+{
+	uint64_t number = calls_restart(registers) ? number_before_call(tid, registers)
+						   : registers->user.regs[REGISTER_NUMBER];
+
+	if (number == SYS_futex || number == SYS_nanosleep || number == SYS_clock_nanosleep)
+		return number;
+	return 0;
+}
+
+struct machine_registers machine_restarted(const struct machine_registers *before,
+					   uint64_t timed_call)
+{
+	struct machine_registers registers = *before;
+
+	// They are those of the call already.
+	if (timed_call)
+		registers.user.regs[REGISTER_NUMBER] = timed_call;
+	return registers;
 }
 
 static const struct user_sve_header *scalable_header(const void *set)

@@ -93,8 +93,14 @@ void machine_call_answer(struct machine_registers *registers, uint64_t result);
 bool machine_restart_is_open(pid_t tid, const struct machine_registers *registers);
 /** Whether it is restart_syscall(), which rt_sigreturn makes end with EINTR; not for an open one. */
 bool machine_restart_is_remembered(pid_t tid, const struct machine_registers *registers);
-/** For a frame: what the kernel does itself where it starts a system call again, as far as registers can. */
-struct machine_registers machine_restarted(const struct machine_registers *before);
+/** The number of the call with a time limit that the thread is to make again, open or remembered; 0: none, or
+ *  not known. */
+uint64_t machine_timed_call(pid_t tid, const struct machine_registers *registers);
+/** For a frame: what the kernel does itself where it starts a system call again, as far as registers can: one
+ *  that it remembers, and whose number is @a timed_call, is made from its beginning, with all of its time
+ *  limit; with 0 it ends with EINTR. */
+struct machine_registers machine_restarted(const struct machine_registers *before,
+					   uint64_t timed_call);
 
 /** The registers that machine_registers_read() does not give: floating point, vectors. */
 struct machine_vectors;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <ucontext.h>
 
@@ -237,7 +238,40 @@ bool machine_restart_is_remembered(pid_t tid, const struct machine_registers *re
 	return registers->call >= 0 && (int64_t)registers->user.rax == KERNEL_RESTART_RESTARTBLOCK;
 }
 
-struct machine_registers machine_restarted(const struct machine_registers *before)
+static bool call_is_timed(uint64_t number)
+{
+	return number == SYS_poll || number == SYS_futex || number == SYS_nanosleep ||
+	       number == SYS_clock_nanosleep;
+}
+
+// When the thread was stopped in it before, the kernel knows it as restart_syscall() alone; its number then
+// stands in the program, as the C library has it: mov $number, %eax; syscall. Its arguments are still in the
+// registers, as the kernel leaves them alone.
+uint64_t machine_timed_call(pid_t tid, const struct machine_registers *registers)
+{
+	static const unsigned char move = 0xb8;
+	static const unsigned char call[] = {0x0f, 0x05};
+	uint64_t number = (uint64_t)registers->call;
+	struct {
+		unsigned char unused, move;
+		uint32_t number;
+		unsigned char call[sizeof(call)];
+	} __attribute__((packed)) code;
+
+	if (number == SYS_restart_syscall) {
+		errno = 0;
+		long word = ptrace(PTRACE_PEEKTEXT, tid,
+				   (void *)(registers->user.rip - sizeof(code)), NULL);
+		memcpy(&code, &word, sizeof(code));
+		if (errno || code.move != move || memcmp(code.call, call, sizeof(call)) != 0)
+			return 0;
+		number = code.number;
+	}
+	return call_is_timed(number) ? number : 0;
+}
+
+struct machine_registers machine_restarted(const struct machine_registers *before,
+					   uint64_t timed_call)
 {
 	struct machine_registers registers = *before;
 
@@ -250,7 +284,13 @@ struct machine_registers machine_restarted(const struct machine_registers *befor
 		machine_call_again(&registers);
 		break;
 	case KERNEL_RESTART_RESTARTBLOCK:
-		machine_call_answer(&registers, (uint64_t)-EINTR);
+		// Late is better: EINTR would be a sleep cut short, or an error that nobody looks for
+		// who has no handlers of signals.
+		registers.call = (int64_t)timed_call;
+		if (timed_call)
+			machine_call_again(&registers);
+		else
+			machine_call_answer(&registers, (uint64_t)-EINTR);
 		break;
 	}
 	return registers;
