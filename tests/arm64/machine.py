@@ -17,9 +17,9 @@ import sys
 import tempfile
 
 # All that stop, read or clone another process.
-TESTS = ["test_inject_frames", "test_clone", "test_clone_run", "test_live", "test_mirror",
-         "test_pause", "test_pause_calls", "test_pause_events", "test_process", "test_session",
-         "test_session_graph"]
+TESTS = ["test_inject_frames", "test_clone", "test_clone_collect", "test_clone_run", "test_live",
+         "test_mirror", "test_pause", "test_pause_calls", "test_pause_events", "test_process",
+         "test_session", "test_session_graph"]
 LIBRARIES = ["libc.so.6", "libm.so.6", "libdwarf.so.1", "libelf.so.1", "libreadline.so.8",
              "libtinfo.so.6", "libjansson.so.4", "libsqlite3.so.0", "libcmocka.so.0",
              "libz.so.1", "libgcc_s.so.1"]

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -28,7 +27,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "mem/clone/clone_collect.h"
+#include "mem/clone/inject.h"
 #include "mem/live.h"
 #include "mem/maps.h"
 #include "mem/pause.h"
@@ -550,39 +549,6 @@ static void a_writing_process_loses_and_repeats_nothing(void **state)
 	child_stop(child);
 }
 
-// Every stop cuts an epoll_wait() short (signal(7)).
-static void run_counting_stops(struct child *child, void *argument)
-{
-	struct epoll_event event;
-	int epoll = epoll_create1(0);
-
-	child_ready(child);
-	for (;;)
-		if (epoll_wait(epoll, &event, 1, 1000000) < 0)
-			atomic_fetch_add(&child->shared->ticks[0], 1);
-}
-
-static void a_process_is_not_stopped_for_a_clone_that_has_not_ended(void **state)
-{
-	struct child *child = child_start(run_counting_stops, NULL);
-	const struct inject_child living = {.pid = getpid(), .own = getpid()};
-	_cleanup_maps_ struct maps maps = {0};
-	struct mem_source *live;
-	struct inject_code code;
-	bool found;
-
-	assert_true(thread_reaches_state(child->pid, 'S'));
-	succeeds(mem_live_create(child->pid, &live));
-	succeeds(mem_source_maps(live, &maps));
-	succeeds(inject_find_code(live, &maps, &code, &found));
-	assert_true(found);
-	_cleanup_error_ struct error *failed = clone_collect(child->pid, &code, &living, 50000000);
-	assert_non_null(failed);
-	assert_int_equal(atomic_load(&child->shared->ticks[0]), 0);
-	mem_source_destroy(live);
-	child_stop(child);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -595,7 +561,6 @@ int main(void)
 		cmocka_unit_test(scalable_vectors_survive_whoever_clones_their_process),
 		cmocka_unit_test(a_sleeping_process_survives_whoever_clones_it),
 		cmocka_unit_test(a_process_with_threads_survives_whoever_clones_it),
-		cmocka_unit_test(a_process_is_not_stopped_for_a_clone_that_has_not_ended),
 		cmocka_unit_test(a_wait_with_a_time_limit_is_not_cut_short),
 		cmocka_unit_test(a_writing_process_loses_and_repeats_nothing),
 	};

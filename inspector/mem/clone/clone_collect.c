@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -23,13 +24,22 @@ static const uint64_t nap_ns = 100000U;
 static const uint64_t try_min_ns = 2000000U;
 static const uint64_t try_max_ns = 100000000U;
 
-// Seizes and stops one thread; false when it ends, does not stop or is about to take a signal.
+static bool thread_is_ours(pid_t tid)
+{
+	struct process_status status;
+	_cleanup_error_ struct error *unseen = process_status_read(tid, &status);
+
+	return !unseen && status.tracer_pid == gettid();
+}
+
+// Seizes and stops one thread; false when it ends, does not stop or is about to take a signal. One that has
+// not stopped in time cannot be let go: it is ours the next time, and has stopped by then, perhaps.
 static bool thread_stop(pid_t tid)
 {
 	uint64_t start = clock_now_ns();
 	int status;
 
-	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0)
+	if (ptrace(PTRACE_SEIZE, tid, NULL, PTRACE_O_TRACEEXEC) < 0 && !thread_is_ours(tid))
 		return false;
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
 		return false;
