@@ -144,10 +144,12 @@ void graph_hold(struct heap *heap, const struct heap_root_row *roots, size_t roo
 	heap->roots = calloc(root_count + 1, sizeof(*roots));
 	heap->leaks = calloc(leak_count + 1, sizeof(*leaks));
 	assert_true(heap->roots && heap->leaks);
-	memcpy(heap->roots, roots, root_count * sizeof(*roots));
-	memcpy(heap->leaks, leaks, leak_count * sizeof(*leaks));
-	for (size_t i = 0; i < root_count; i++)
-		heap->roots[i].name = strdup("");
+	for (size_t i = 0; i < root_count; i++) {
+		heap->roots[i] = roots[i];
+		heap->roots[i].name = heap->roots[i].part = "";
+	}
+	for (size_t i = 0; i < leak_count; i++)
+		heap->leaks[i] = leaks[i];
 	heap->root_count = root_count;
 	heap->leak_count = leak_count;
 }
