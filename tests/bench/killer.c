@@ -143,6 +143,9 @@ static void run_once(struct kill_marks *marks, char **words, int step, uint64_t 
 	atomic_store(&marks->step, STEP_BEFORE);
 	atomic_store(&marks->at_ns[STEP_BEFORE], now_ns());
 	pid_t pid = start(words[0], words + 1);
+	// Not for a pid of -1: that is everybody.
+	if (pid < 0)
+		exit(1);
 	if (step < 0) {
 		waitpid(pid, &status, 0);
 	} else if (await_instant(pid, marks, step, delay_ns, &status)) {
