@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
 #include "mem/clone/clone.h"
@@ -16,6 +17,8 @@
 enum {
 	/** Clones that are lost before they can run anything. */
 	LOST_MAX = 5,
+	/** Moments at which the thread that stands firm cannot be made to fork. */
+	REFUSED_MAX = 8,
 	CPU_SECONDS = 3600,
 	/** More than an adapter asks for. */
 	ROOM_BYTES = 64 << 20,
@@ -110,17 +113,6 @@ static struct error *code_refused(const char *how, const char *reason)
 			    how, reason);
 }
 
-static struct error *code_clone(struct session *session, struct session_code *code, pid_t tid)
-{
-	_cleanup_free_ char *reason = NULL;
-	struct error *error =
-		mem_clone_create(session->cloner, code->pause, tid, &code->clone, &reason);
-
-	if (error || code->clone)
-		return error;
-	return code_refused("not cloned", reason);
-}
-
 static struct error *code_seal(struct session *session, struct session_code *code)
 {
 	_cleanup_free_ char *reason = NULL;
@@ -149,9 +141,10 @@ struct error *session_code_prepare(struct session *session, struct session_code 
 						   &code->runner, answer);
 }
 
-// One clone, ready to run code; none when it was lost, and @a clone says how.
+// One clone, ready to run code; none when it was lost, and @a clone says how, or when there was none to be
+// had at that moment, and *@a ret_reason says why.
 static struct error *code_try(struct session *session, struct session_code *code,
-			      struct inspected_clone *clone)
+			      struct inspected_clone *clone, char **ret_reason)
 {
 	_cleanup_target_answer_ struct target_answer answer = {0};
 	struct target_standing standing;
@@ -160,8 +153,11 @@ static struct error *code_try(struct session *session, struct session_code *code
 	if (error)
 		return error;
 	snprintf(clone->unsafe, sizeof(clone->unsafe), "%s", standing.reason);
-	error = code_clone(session, code, standing.tid);
+	error = mem_clone_create(session->cloner, code->pause, standing.tid, &code->clone,
+				 ret_reason);
 	clone->pause_total_ns += pause_let_go(code->pause);
+	if (error || *ret_reason)
+		return error ? error : interrupt_check();
 	if (!error)
 		error = mem_clone_open(code->clone);
 	if (!error)
@@ -191,13 +187,20 @@ static struct error *code_open(struct session *session, struct session_code *cod
 		return code_refused("not cloned", reason);
 	if (!error)
 		error = session_prepare_standing(session);
-	while (!error && !code->runner && clone->lost_count < LOST_MAX) {
-		error = code_try(session, code, clone);
+	for (unsigned refused = 0;
+	     !error && !code->runner && clone->lost_count < LOST_MAX && refused < REFUSED_MAX;) {
+		free(take_ptr(reason));
+		error = code_try(session, code, clone, &reason);
 		if (!code->runner)
 			session_code_deinit(session, code);
+		refused += reason != NULL;
+		if (reason)
+			code_nap();
 	}
 	if (error || code->runner)
 		return error;
+	if (reason)
+		return code_refused("not cloned", reason);
 	return error_create(ERROR_FAILED,
 			    "%u copies of the process were made to run code, and each was lost; of "
 			    "the last one: %s",

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -363,6 +364,57 @@ static void it_has_no_real_time_priority(void **state)
 	running_end(&running);
 }
 
+static void *tell_and_wait(void *argument)
+{
+	struct child *child = argument;
+
+	atomic_store(&child->shared->values[1], (uint64_t)gettid());
+	child_sleep_for_ever();
+}
+
+// Its stack is larger than any that was there before.
+static void run_with_a_late_thread(struct child *child, void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	char word;
+
+	child_ready(child);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 256 << 20);
+	if (read(child->from_test, &word, 1) == 1)
+		pthread_create(&thread, &attributes, tell_and_wait, child);
+	child_sleep_for_ever();
+}
+
+static void a_thread_that_was_started_later_can_be_chosen(void **state)
+{
+	struct running running = {.child = child_start(run_with_a_late_thread, NULL)};
+	_cleanup_free_ char *reason = NULL;
+	pid_t pid = running.child->pid;
+	uint64_t tid;
+
+	succeeds(mem_live_create(pid, &running.live));
+	succeeds(mem_source_maps(running.live, &running.maps));
+	succeeds(mem_cloner_create(pid, running.live, &running.maps, &running.cloner, &reason));
+	assert_int_equal(write(running.child->to_child, "w", 1), 1);
+	while (!(tid = atomic_load(&running.child->shared->values[1])))
+		usleep(100);
+	assert_true(thread_reaches_state((pid_t)tid, 'S'));
+	succeeds(pause_begin(pid, &running.pause));
+	succeeds(mem_clone_create(running.cloner, running.pause, (pid_t)tid, &running.clone,
+				  &reason));
+	if (!running.clone)
+		fail_msg("not cloned: %s", reason);
+	pause_let_go(running.pause);
+	mem_clone_destroy(running.clone);
+	pause_end(&running.pause);
+	mem_cloner_destroy(running.cloner);
+	mem_source_destroy(running.live);
+	maps_deinit(&running.maps);
+	child_stop(running.child);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +426,7 @@ int main(void)
 		cmocka_unit_test(memory_has_a_limit),
 		cmocka_unit_test(the_end_of_a_clone_is_told),
 		cmocka_unit_test(it_has_no_real_time_priority),
+		cmocka_unit_test(a_thread_that_was_started_later_can_be_chosen),
 		cmocka_unit_test(the_filter_lets_pass_what_it_knows),
 	};
 	char folder[] = "/tmp/test_clone_run.XXXXXX", path[64];

@@ -18,6 +18,7 @@
 #include "mem/clone/clone_source.h"
 #include "mem/clone/inject.h"
 #include "mem/clone/keeper.h"
+#include "mem/maps.h"
 #include "mem/memory_left.h"
 #include "mem/pause_tracer.h"
 #include "mem/process.h"
@@ -35,6 +36,7 @@ static const uint64_t MARGIN_BYTES = 64ULL << 20;
 
 struct mem_cloner {
 	pid_t pid;
+	struct mem_source *live;
 	const struct maps *maps;
 	struct inject_code code;
 	struct keeper *keeper;
@@ -128,6 +130,7 @@ struct error *mem_cloner_create(pid_t pid, struct mem_source *live, const struct
 	if (!cloner)
 		return error_no_memory();
 	cloner->pid = pid;
+	cloner->live = live;
 	cloner->maps = maps;
 	struct error *error = cloner_read_status(cloner, ret_reason);
 	if (!error && !*ret_reason)
@@ -177,11 +180,29 @@ static struct error *cloning_run(struct cloning *cloning, struct injection *inje
 	return error;
 }
 
+static struct error *cloning_begin(struct cloning *cloning, pid_t tid, struct injection **ret)
+{
+	const struct mem_cloner *cloner = cloning->cloner;
+	_cleanup_maps_ struct maps now = {0};
+	const char *why;
+	struct error *error =
+		injection_begin(cloner->pid, tid, cloner->maps, &cloner->code, ret, &why);
+
+	// There is no other than this one, and its stack may have been mapped since.
+	if (!error && !*ret && cloning->tid) {
+		error = mem_source_maps(cloner->live, &now);
+		if (!error)
+			error = injection_begin(cloner->pid, tid, &now, &cloner->code, ret, &why);
+	}
+	if (!*ret)
+		cloning->why = why;
+	return error;
+}
+
 // A thread that can be used, one that the way back would restore whole if there is one.
 static struct error *cloning_choose(struct cloning *cloning, const struct tracees *tracees,
 				    struct injection **ret)
 {
-	struct mem_cloner *cloner = cloning->cloner;
 	struct error *error = NULL;
 	size_t tried = 0;
 
@@ -189,15 +210,11 @@ static struct error *cloning_choose(struct cloning *cloning, const struct tracee
 	for (size_t i = 0; !error && i < tracees->count && tried < THREADS_TRIED_MAX; i++) {
 		const struct tracee *tracee = &tracees->list[i];
 		struct injection *injection;
-		const char *why;
 		if (tracee->state != TRACEE_STOPPED || tracee->in_signal ||
 		    (cloning->tid && tracee->tid != cloning->tid))
 			continue;
-		error = injection_begin(cloner->pid, tracee->tid, cloner->maps, &cloner->code,
-					&injection, &why);
+		error = cloning_begin(cloning, tracee->tid, &injection);
 		tried++;
-		if (!injection)
-			cloning->why = why;
 		if (error || !injection)
 			continue;
 		if (!*ret || injection_restores_all(injection)) {
