@@ -158,8 +158,7 @@ static struct error *code_try(struct session *session, struct session_code *code
 	clone->pause_total_ns += pause_let_go(code->pause);
 	if (error || *ret_reason)
 		return error ? error : interrupt_check();
-	if (!error)
-		error = mem_clone_open(code->clone);
+	error = mem_clone_open(code->clone);
 	if (!error)
 		error = session_code_prepare(session, code, &answer);
 	if (error || code->runner)

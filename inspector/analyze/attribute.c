@@ -12,16 +12,6 @@ static bool is_dict_label(const struct text *label)
 	return !label->length || !strcmp(text_chars(label), names_dict_label);
 }
 
-struct error *attribute_append(const struct text *label, struct text *into)
-{
-	struct error *error;
-
-	if (!names_is_attribute(text_chars(label), label->length))
-		return text_append(into, text_chars(label), label->length);
-	error = text_append(into, ".", 1);
-	return error ? error : text_append(into, text_chars(label) + 2, label->length - 4);
-}
-
 // Whether @from calls one of its references to @dict so.
 static struct error *refers_as_dict(const struct heap *heap, uint32_t from, uint32_t dict,
 				    bool *ret)
@@ -42,7 +32,7 @@ static struct error *refers_as_dict(const struct heap *heap, uint32_t from, uint
 }
 
 // Functions refer to the dict of their module, too: most of many referrers are not the owner.
-static struct error *find_by_label(struct attributes *attributes, uint32_t dict, uint32_t *ret)
+static struct error *find_by_label(struct attribute_dicts *attributes, uint32_t dict, uint32_t *ret)
 {
 	const struct heap *heap = attributes->heap;
 	const struct heap_referrers *referrers = &attributes->referrers;
@@ -66,7 +56,7 @@ static struct error *find_by_label(struct attributes *attributes, uint32_t dict,
 }
 
 // The reference of @module that is called as one to an attribute dict is.
-static struct error *add_module(struct attributes *attributes, uint32_t module)
+static struct error *add_module(struct attribute_dicts *attributes, uint32_t module)
 {
 	const struct heap *heap = attributes->heap;
 	struct error *error = NULL;
@@ -90,12 +80,12 @@ static struct error *add_module(struct attributes *attributes, uint32_t module)
 }
 
 struct error *attributes_init(const struct heap *heap, const struct heap_referrers *referrers,
-			      struct attributes *ret)
+			      struct attribute_dicts *ret)
 {
 	struct error *error = NULL;
 	uint32_t unused;
 
-	*ret = (struct attributes){.heap = heap, .referrers = *referrers};
+	*ret = (struct attribute_dicts){.heap = heap, .referrers = *referrers};
 	for (size_t i = 0; i < heap->root_count && !error; i++) {
 		const struct heap_root_row *root = &heap->roots[i];
 		if (root->kind == HEAP_ROOT_MODULE &&
@@ -105,7 +95,7 @@ struct error *attributes_init(const struct heap *heap, const struct heap_referre
 	return error;
 }
 
-struct error *attributes_owner(struct attributes *attributes, uint32_t object, uint32_t *ret)
+struct error *attributes_owner(struct attribute_dicts *attributes, uint32_t object, uint32_t *ret)
 {
 	const struct heap *heap = attributes->heap;
 	const struct heap_referrers *referrers = &attributes->referrers;
@@ -130,7 +120,7 @@ struct error *attributes_owner(struct attributes *attributes, uint32_t object, u
 	return NULL;
 }
 
-struct error *attributes_dict(struct attributes *attributes, uint32_t object, uint32_t *ret,
+struct error *attributes_dict(struct attribute_dicts *attributes, uint32_t object, uint32_t *ret,
 			      uint32_t *ret_number)
 {
 	const struct heap *heap = attributes->heap;
@@ -159,7 +149,7 @@ struct error *attributes_dict(struct attributes *attributes, uint32_t object, ui
 	return NULL;
 }
 
-void attributes_deinit(struct attributes *attributes)
+void attributes_deinit(struct attribute_dicts *attributes)
 {
 	addr_map_deinit(&attributes->owners);
 	addr_map_deinit(&attributes->module_dicts);

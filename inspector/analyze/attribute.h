@@ -13,7 +13,7 @@
 #include "heap/heap.h"
 
 /** Whose the attribute dicts are. */
-struct attributes {
+struct attribute_dicts {
 	const struct heap *heap;
 	struct heap_referrers referrers;
 	/** Owners that took labels to find, by dict + 1. */
@@ -26,21 +26,18 @@ struct attributes {
 /** A module's dict is its own here, too, for all that functions refer to it. */
 MUST_USE struct error *attributes_init(const struct heap *heap,
 				       const struct heap_referrers *referrers,
-				       struct attributes *ret);
-void attributes_deinit(struct attributes *attributes);
+				       struct attribute_dicts *ret);
+void attributes_deinit(struct attribute_dicts *attributes);
 #define _cleanup_attributes_ CLEANUP(attributes_deinit)
 
 /** Whose attribute dict @a object is: @a object itself when it is nobody's. Where more than one object
  *  refers to a dict, labels tell which of them it belongs to. */
-MUST_USE struct error *attributes_owner(struct attributes *attributes, uint32_t object,
+MUST_USE struct error *attributes_owner(struct attribute_dicts *attributes, uint32_t object,
 					uint32_t *ret);
 
 /** The attribute dict of @a object and the number of the reference to it; HEAP_NO_OBJECT when it has
  *  none of its own. */
-MUST_USE struct error *attributes_dict(struct attributes *attributes, uint32_t object,
+MUST_USE struct error *attributes_dict(struct attribute_dicts *attributes, uint32_t object,
 				       uint32_t *ret, uint32_t *ret_number);
-
-/** Appends how the owner calls what its dict calls @a label: ".name" for "['name']". */
-MUST_USE struct error *attribute_append(const struct text *label, struct text *into);
 
 #endif

@@ -41,7 +41,7 @@ static struct error *prepare(const struct sweep_graph *graph, const uint8_t *ski
 		return error_no_memory();
 	for (uint32_t i = 0; i < count; i++) {
 		if (!skip || !skip[i])
-			sweep_bit_set(left, i);
+			bits_set(left, i);
 	}
 	error = sweep_trim(graph, left);
 	if (!error)
@@ -53,10 +53,10 @@ static struct error *prepare(const struct sweep_graph *graph, const uint8_t *ski
 	*ret_left = 0;
 	*ret_found = giant_count ? 1 : 0;
 	for (uint32_t i = 0; i < count; i++) {
-		bool is_left = sweep_bit_get(left, i);
+		bool is_left = bits_get(left, i);
 
 		*ret_left += is_left;
-		of[i] = is_left ? 0 : sweep_bit_get(giant, i) ? FINISHED : ALONE;
+		of[i] = is_left ? 0 : bits_get(giant, i) ? FINISHED : ALONE;
 	}
 	return NULL;
 }

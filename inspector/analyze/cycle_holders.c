@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/addr_map.h"
+#include "base/bits.h"
 
 /** Objects whose holders are looked for. */
 struct wanted {
@@ -13,22 +14,17 @@ struct wanted {
 	struct addr_map rows;
 };
 
-static void want(struct wanted *wanted, uint32_t object)
-{
-	wanted->objects[object / 64] |= UINT64_C(1) << object % 64;
-}
-
 static void want_members(const struct components *components, uint32_t component,
 			 struct wanted *wanted)
 {
 	for (uint32_t i = components->first[component]; i < components->first[component + 1]; i++)
-		want(wanted, components->members[i]);
+		bits_set(wanted->objects, components->members[i]);
 }
 
 static void want_example(const struct cycle_row *row, struct wanted *wanted)
 {
 	for (size_t i = 0; i < row->example_count; i++)
-		want(wanted, row->example[i]);
+		bits_set(wanted->objects, row->example[i]);
 }
 
 /** The first reference into each counts. */
@@ -47,8 +43,8 @@ static void set_holders(const struct heap *heap, const struct garbage *garbage, 
 			uint32_t to = heap_edge_target(*edge);
 			uint32_t row;
 
-			if (heap_edge_kind(*edge) == HEAP_EDGE_WEAK ||
-			    !(wanted->objects[to / 64] >> to % 64 & 1) || of[to] == of[from] ||
+			if (!heap_edge_holds(*edge) || !bits_get(wanted->objects, to) ||
+			    of[to] == of[from] ||
 			    !addr_map_get(&wanted->rows, (addr_t)of[to] + 1, &row))
 				continue;
 			if (cycles->rows[row].holder != HEAP_NO_OBJECT)
@@ -91,7 +87,7 @@ struct error *cycle_holders_find(const struct heap *heap, const struct garbage *
 	struct error *error = NULL;
 	bool any = true;
 
-	wanted.objects = calloc((size_t)heap->object_count / 64 + 1, sizeof(*wanted.objects));
+	wanted.objects = bits_alloc(heap->object_count);
 	if (!wanted.objects)
 		return error_no_memory();
 	// Who holds an object of the example itself is the better answer.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
+#include "base/bits.h"
 #include "base/cleanup.h"
 
 /** An object that was reached: through reference @a edge of that of entry @a from. */
@@ -40,7 +41,7 @@ struct error *cycle_search_create(const struct heap *heap, const struct componen
 	search->heap = heap;
 	search->components = components;
 	search->parts = parts;
-	search->seen = calloc((size_t)heap->object_count / 64 + 1, sizeof(*search->seen));
+	search->seen = bits_alloc(heap->object_count);
 	if (!search->seen)
 		return error_no_memory();
 	*ret = take_ptr(search);
@@ -59,7 +60,7 @@ void cycle_search_destroy(struct cycle_search **search)
 
 static bool is_part(const struct cycle_search *search, uint32_t object)
 {
-	return search->parts[object / 64] >> object % 64 & 1;
+	return bits_get(search->parts, object);
 }
 
 static struct error *reach(struct cycle_search *search, struct entry entry)
@@ -70,7 +71,7 @@ static struct error *reach(struct cycle_search *search, struct entry entry)
 	if (error)
 		return error;
 	search->entries[search->count++] = entry;
-	search->seen[entry.object / 64] |= UINT64_C(1) << entry.object % 64;
+	bits_set(search->seen, entry.object);
 	return NULL;
 }
 
@@ -99,7 +100,7 @@ static struct error *look_at(struct cycle_search *search, uint32_t from, uint32_
 			search->closed = true;
 			return NULL;
 		}
-		if (search->seen[to / 64] >> to % 64 & 1 || of[to] != of[start])
+		if (bits_get(search->seen, to) || of[to] != of[start])
 			continue;
 		if (is_part(search, to) && !is_part(search, object))
 			entry.hops = hops | LOOKED_AT;

@@ -32,18 +32,6 @@ bool cycle_has_finalizer(const struct heap *heap, uint32_t object)
 	       heap->flags[object] & HEAP_LEGACY_FINALIZER;
 }
 
-/** Puts the label of a reference out of an attribute dict behind the words of the dict's owner. */
-static struct error *append_attribute(struct text *words, const struct text *label)
-{
-	struct error *error;
-
-	if (!names_is_attribute(text_chars(label), label->length))
-		return text_append(words, text_chars(label), label->length);
-	words->length -= strlen(names_dict_label);
-	error = text_append(words, ".", 1);
-	return error ? error : text_append(words, text_chars(label) + 2, label->length - 4);
-}
-
 /** Adds a step: a hop of its own, or, out of the attribute dict of the last hop's object, a part of
  *  that. @a label is that of the step before, and becomes this one's. */
 static struct error *add_step(const struct heap *heap, const struct cycle_path *path, size_t number,
@@ -68,10 +56,13 @@ static struct error *add_step(const struct heap *heap, const struct cycle_path *
 	}
 	if (!error)
 		error = heap_label(heap, step->object, step->edge, label);
-	if (!error && named)
-		error = append_attribute(&hops->words, label);
-	else if (!error)
+	if (!error && named) {
+		// Instead of the label that led into the dict.
+		hops->words.length -= strlen(names_dict_label);
+		error = names_append_attribute(label, &hops->words);
+	} else if (!error) {
 		error = text_append(&hops->words, text_chars(label), label->length);
+	}
 	hops->list[hops->count - 1].end = hops->words.length;
 	return error;
 }

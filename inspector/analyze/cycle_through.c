@@ -4,21 +4,8 @@
 #include <string.h>
 
 #include "analyze/cycle_shape.h"
+#include "analyze/marks.h"
 #include "base/cleanup.h"
-
-// A bit for each attribute dict.
-static struct error *find_parts(const struct heap *heap, uint64_t **ret)
-{
-	uint64_t *parts = calloc((size_t)heap->object_count / 64 + 1, sizeof(*parts));
-
-	if (!parts)
-		return error_no_memory();
-	for (uint32_t i = 0; i < heap->object_count; i++)
-		if (heap->flags[i] & HEAP_PART)
-			parts[i / 64] |= UINT64_C(1) << i % 64;
-	*ret = parts;
-	return NULL;
-}
 
 /** What both rounds need. */
 struct through {
@@ -59,7 +46,7 @@ struct error *cycle_through(const struct heap *heap, const uint32_t *ids, size_t
 	memset(classless, 1, (size_t)heap->object_count + 1);
 	if (heap->garbage_list != HEAP_NO_OBJECT)
 		skip[heap->garbage_list] = 1;
-	struct error *error = find_parts(heap, &parts);
+	struct error *error = marks_of_parts(heap, &parts);
 	struct through through = {heap, ids, count, parts, skip};
 	if (!error)
 		error = search(&through, classless, ret);

@@ -8,9 +8,11 @@
 #include "analyze/cycle_holders.h"
 #include "analyze/cycle_search.h"
 #include "analyze/cycle_shape.h"
+#include "analyze/marks.h"
 #include "base/addr_map.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/fnv.h"
 #include "base/interrupt.h"
 
 enum {
@@ -83,23 +85,9 @@ static const uint32_t *members_end(const struct finder *finder, uint32_t compone
 	return finder->components.members + finder->components.first[component + 1];
 }
 
-static struct error *mark_parts(struct finder *finder)
-{
-	const struct heap *heap = finder->heap;
-
-	finder->parts = calloc((size_t)heap->object_count / 64 + 1, sizeof(*finder->parts));
-	if (!finder->parts)
-		return error_no_memory();
-	for (uint32_t i = 0; i < heap->object_count; i++) {
-		if (heap->flags[i] & HEAP_PART)
-			finder->parts[i / 64] |= UINT64_C(1) << i % 64;
-	}
-	return NULL;
-}
-
 static bool is_part(const struct finder *finder, uint32_t object)
 {
-	return finder->parts[object / 64] >> object % 64 & 1;
+	return bits_get(finder->parts, object);
 }
 
 static struct error *mark_garbage_list(struct finder *finder)
@@ -256,13 +244,11 @@ static struct error *find_shape(struct finder *finder, uint32_t component,
 	return NULL;
 }
 
-/** FNV-1a; the map wants no 0. */
+/** The map wants no 0. */
 static uint64_t hash_shape(const char *shape, enum cycle_state state)
 {
-	uint64_t hash = UINT64_C(14695981039346656037) + state;
+	uint64_t hash = fnv64(FNV64_START + state, shape, strlen(shape));
 
-	for (const char *c = shape; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
 	return hash ? hash : 1;
 }
 
@@ -465,7 +451,7 @@ static struct error *find_components(struct finder *finder)
 
 static struct error *find_all(struct finder *finder)
 {
-	struct error *error = mark_parts(finder);
+	struct error *error = marks_of_parts(finder->heap, &finder->parts);
 
 	if (!error)
 		error = mark_garbage_list(finder);

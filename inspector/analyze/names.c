@@ -43,6 +43,15 @@ bool names_is_attribute(const char *label, size_t length)
 	return true;
 }
 
+struct error *names_append_attribute(const struct text *label, struct text *into)
+{
+	const char *chars = text_chars(label);
+
+	return names_is_attribute(chars, label->length)
+		       ? text_appendf(into, ".%.*s", (int)label->length - 4, chars + 2)
+		       : text_appendf(into, "%s%s", names_dict_label, chars);
+}
+
 bool names_may_fold(const struct heap *heap, uint32_t owner, uint32_t dict)
 {
 	return heap->flags[dict] & HEAP_PART && !(heap->flags[owner] & HEAP_PART);

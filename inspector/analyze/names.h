@@ -23,6 +23,10 @@ const char *names_short(const char *name);
  *  dict. The name stands between the first two and the last two chars. */
 bool names_is_attribute(const char *label, size_t length);
 
+/** Appends how an owner calls what its attribute dict calls @a label: ".name" for "['name']", and
+ *  ".__dict__[3]" for a key that is no name. */
+MUST_USE struct error *names_append_attribute(const struct text *label, struct text *into);
+
 /** Whether @a dict may be the attribute dict of @a owner, which refers to it: a person counts them as one. */
 bool names_may_fold(const struct heap *heap, uint32_t owner, uint32_t dict);
 

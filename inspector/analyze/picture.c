@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "analyze/marks.h"
 #include "analyze/picture_parts.h"
 #include "base/array.h"
 
@@ -24,9 +25,9 @@ static struct error *add_object(struct painter *painter, uint32_t object, uint32
 		return error;
 	for (size_t i = 0; i < PICTURE_WAY_COUNT; i++)
 		node.steps[i] = UINT32_MAX;
-	painter_set(painter->shown, object);
+	bits_set(painter->shown, object);
 	if (node.dict != HEAP_NO_OBJECT)
-		painter_set(painter->shown, node.dict);
+		bits_set(painter->shown, node.dict);
 	*ret = (uint32_t)picture->node_count;
 	picture->nodes[picture->node_count++] = node;
 	picture->object_count = picture->node_count;
@@ -108,7 +109,7 @@ static bool is_to_follow(const struct painter *painter, const struct picture_nod
 		return true;
 	if (way == PICTURE_REFERRERS)
 		return !painter_has_root(painter, node->object, ends);
-	return !painter_has(painter->classes, node->object) &&
+	return !bits_get(painter->classes, node->object) &&
 	       !painter_has_root(painter, node->object, 1U << HEAP_ROOT_MODULE);
 }
 
@@ -227,30 +228,15 @@ static struct error *count_all(struct painter *painter)
 	return error;
 }
 
-// A bit for each object that is a class.
-static struct error *find_classes(struct painter *painter)
-{
-	const struct heap *heap = painter->heap;
-
-	painter->classes = calloc((size_t)heap->object_count / 64 + 1, sizeof(*painter->classes));
-	painter->shown = calloc((size_t)heap->object_count / 64 + 1, sizeof(*painter->shown));
-	if (!painter->classes || !painter->shown)
-		return error_no_memory();
-	for (uint32_t i = 0; i < heap->type_count; i++) {
-		uint32_t object =
-			heap->types[i].at ? heap_find(heap, heap->types[i].at) : HEAP_NO_OBJECT;
-		if (object != HEAP_NO_OBJECT)
-			painter_set(painter->classes, object);
-	}
-	return NULL;
-}
-
 static struct error *paint(struct painter *painter)
 {
 	const struct picture_question *question = painter->question;
-	struct error *error = find_classes(painter);
+	struct error *error = marks_of_classes(painter->heap, &painter->classes);
 	uint32_t node;
 
+	painter->shown = bits_alloc(painter->heap->object_count);
+	if (!error && !painter->shown)
+		error = error_no_memory();
 	if (!error)
 		error = painter_sort_roots(painter);
 	if (!error && question->cycle)

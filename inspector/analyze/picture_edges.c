@@ -40,7 +40,7 @@ static struct error *connect_reference(struct connector *connector, uint32_t fro
 	struct picture_edge *drawn;
 	uint32_t to;
 
-	if (!painter_has(painter->shown, object))
+	if (!bits_get(painter->shown, object))
 		return NULL;
 	if (painter_is_class_reference(painter, reference.object, object)) {
 		painter->picture->class_references++;

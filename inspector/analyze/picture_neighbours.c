@@ -20,7 +20,7 @@ bool painter_is_class_reference(const struct painter *painter, uint32_t from, ui
 {
 	uint32_t node;
 
-	if (!painter_has(painter->classes, to) || class_of(painter->heap, from) != to)
+	if (!bits_get(painter->classes, to) || class_of(painter->heap, from) != to)
 		return false;
 	if (!painter_find(painter, to, &node))
 		return true;
@@ -38,17 +38,6 @@ static struct error *add(struct painter *painter, uint32_t object, bool is_weak)
 		return error;
 	list->list[list->count++] = (struct neighbour){.object = object, .is_weak = is_weak};
 	return list->count % LOOKS_BETWEEN_CHECKS ? NULL : interrupt_check();
-}
-
-// Whether all references of @from to @to are weak ones.
-static bool refers_weakly(const struct heap *heap, uint32_t from, uint32_t to)
-{
-	const heap_edge *edges = heap_edges(heap, from);
-
-	for (uint32_t i = 0; i < heap_edge_count(heap, from); i++)
-		if (heap_edge_target(edges[i]) == to && heap_edge_kind(edges[i]) != HEAP_EDGE_WEAK)
-			return false;
-	return true;
 }
 
 // Who refers to @to, which is the object of @node or its attribute dict.
@@ -69,7 +58,8 @@ static struct error *add_referrers(struct painter *painter, const struct picture
 		error = attributes_owner(&painter->attributes, from, &owner);
 		if (!error && owner != node->object &&
 		    !painter_is_class_reference(painter, from, to))
-			error = add(painter, owner, refers_weakly(heap, from, to));
+			error = add(painter, owner,
+				    heap_find_holding(heap, from, to) == HEAP_NO_EDGE);
 	}
 	return error;
 }
@@ -88,7 +78,7 @@ static struct error *add_referents(struct painter *painter, const struct picture
 			continue;
 		error = attributes_owner(&painter->attributes, to, &owner);
 		if (!error && owner != node->object)
-			error = add(painter, owner, heap_edge_kind(edges[i]) == HEAP_EDGE_WEAK);
+			error = add(painter, owner, !heap_edge_holds(edges[i]));
 	}
 	return error;
 }

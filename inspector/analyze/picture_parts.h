@@ -9,6 +9,7 @@
 #include "analyze/attribute.h"
 #include "analyze/picture.h"
 #include "base/addr_map.h"
+#include "base/bits.h"
 
 /** An object one step from a node. */
 struct neighbour {
@@ -31,7 +32,7 @@ struct painter {
 	const struct heap *heap;
 	const struct picture_question *question;
 	struct picture *picture;
-	struct attributes attributes;
+	struct attribute_dicts attributes;
 	/** Object + 1 to its node. */
 	struct addr_map nodes;
 	/** A bit per object: it is a class; it is shown, or the attribute dict of what is. */
@@ -41,16 +42,6 @@ struct painter {
 	uint32_t *roots;
 	struct neighbours neighbours;
 };
-
-static inline bool painter_has(const uint64_t *bits, uint32_t object)
-{
-	return bits[object / 64] >> object % 64 & 1;
-}
-
-static inline void painter_set(uint64_t *bits, uint32_t object)
-{
-	bits[object / 64] |= UINT64_C(1) << object % 64;
-}
 
 /** The node of @a object, or false. */
 static inline bool painter_find(const struct painter *painter, uint32_t object, uint32_t *ret)

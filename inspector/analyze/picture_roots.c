@@ -69,8 +69,8 @@ bool painter_has_root(const struct painter *painter, uint32_t object, unsigned k
 
 static bool is_same_root(const struct heap_root_row *left, const struct heap_root_row *right)
 {
-	return left->kind == right->kind &&
-	       !strcmp(left->name ? left->name : "", right->name ? right->name : "");
+	return left->kind == right->kind && !strcmp(left->name, right->name) &&
+	       !strcmp(left->part, right->part);
 }
 
 // The node of what is called as @root is, whatever it holds; UINT32_MAX when there is none.

@@ -47,8 +47,8 @@ static bool mark_referred(const struct sweep_graph *graph, uint32_t object, cons
 	for (; edge < end; edge++) {
 		uint32_t to = heap_edge_target(*edge);
 
-		if (sweep_edge_counts(graph, *edge, ignored) && sweep_bit_get(left, to)) {
-			sweep_bit_set(referred, to);
+		if (sweep_edge_counts(graph, *edge, ignored) && bits_get(left, to)) {
+			bits_set(referred, to);
 			any = true;
 		}
 	}
@@ -66,7 +66,7 @@ static bool refers_into(const struct sweep_graph *graph, uint32_t object, const 
 
 	for (; edge < end; edge++)
 		any |= (unsigned)sweep_edge_counts(graph, *edge, ignored) &
-		       (unsigned)sweep_bit_get(set, heap_edge_target(*edge));
+		       (unsigned)bits_get(set, heap_edge_target(*edge));
 	return any;
 }
 
@@ -222,14 +222,14 @@ struct error *sweep_giant(const struct sweep_graph *graph, uint64_t *left, uint6
 	if (!reached)
 		return error_no_memory();
 	start = choose_start(graph, left);
-	sweep_bit_set(reached, start);
+	bits_set(reached, start);
 	if (!reach(graph, left, reached, ret) ||
 	    count_bits(graph, reached) < left_count / GIANT_PART) {
 		memset(ret, 0, bytes);
 		return interrupt_check();
 	}
 	memset(ret, 0, bytes);
-	sweep_bit_set(ret, start);
+	bits_set(ret, start);
 	count = reach_back(graph, reached, ret) ? count_bits(graph, ret) : 0;
 	if (count < left_count / GIANT_PART) {
 		memset(ret, 0, bytes);

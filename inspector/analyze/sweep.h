@@ -9,6 +9,7 @@
  * nothing that is not so; their number and their work are bounded. Private to analyze/.
  */
 
+#include "base/bits.h"
 #include "heap/heap.h"
 
 struct sweep_graph {
@@ -35,18 +36,7 @@ static inline bool sweep_edge_counts(const struct sweep_graph *graph, heap_edge 
 	return (graph->kinds >> heap_edge_kind(edge) & 1) & (heap_edge_target(edge) != ignored);
 }
 
-/** Sets of objects: a bit of each, in object_count / 64 + 1 words. */
-static inline bool sweep_bit_get(const uint64_t *bits, uint32_t object)
-{
-	return bits[object / 64] >> object % 64 & 1;
-}
-
-static inline void sweep_bit_set(uint64_t *bits, uint32_t object)
-{
-	bits[object / 64] |= UINT64_C(1) << object % 64;
-}
-
-/** Takes off @a left objects that cannot be in a component of what is left, because nothing in it
+/** Takes off @a left (base/bits.h) objects that cannot be in a component of what is left, because nothing in it
  *  refers to them or they refer to nothing in it. */
 MUST_USE struct error *sweep_trim(const struct sweep_graph *graph, uint64_t *left);
 

@@ -39,4 +39,10 @@ const char *human_count(int64_t count, char *into);
 /** "85 us", "3.1 ms", "2.4 s". */
 const char *human_duration_ns(uint64_t ns, char *into);
 
+/** Whether a byte of UTF-8 begins a character, and does not go on with one. */
+static inline bool text_begins_character(char c)
+{
+	return ((unsigned char)c & 0xc0) != 0x80;
+}
+
 #endif

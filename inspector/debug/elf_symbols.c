@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/fnv.h"
 
 enum {
 	// libpython has 40,000, Chrome 1,000,000.
@@ -51,15 +52,6 @@ struct elf_symbols {
 static size_t base_length(const char *name)
 {
 	return name[0] ? 1 + strcspn(name + 1, ".@") : 0;
-}
-
-static uint32_t name_hash(const char *name, size_t length)
-{
-	uint32_t hash = 2166136261U;
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 16777619U;
-	return hash;
 }
 
 // "f.lto_priv.0.cold" is the seldom used part of a function, and not where it begins.
@@ -164,7 +156,7 @@ static void symbols_hash(struct elf_symbols *symbols)
 	// Backwards, so that each chain has the order of the file.
 	for (size_t i = symbols->count; i-- > 0;) {
 		struct symbol *symbol = &symbols->list[i];
-		symbol->hash = name_hash(symbol->name, base_length(symbol->name));
+		symbol->hash = fnv32(FNV32_START, symbol->name, base_length(symbol->name));
 		uint32_t *bucket = &symbols->buckets[symbol->hash & (symbols->bucket_count - 1)];
 		symbol->next = *bucket;
 		*bucket = (uint32_t)i + 1;
@@ -176,7 +168,7 @@ bool elf_symbols_find(struct elf_symbols *symbols, const char *name, addr_t *ret
 		      uint64_t *ret_bytes)
 {
 	size_t length = base_length(name);
-	uint32_t hash = name_hash(name, length);
+	uint32_t hash = fnv32(FNV32_START, name, length);
 	const struct symbol *found = NULL;
 
 	if (!symbols->hashed)

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/fnv.h"
 
 // To be counted up whenever the form or the meaning of an answer changes.
 #define FORMAT_LINE "leakinspect-layout 2 " LEAKINSPECT_VERSION
@@ -43,15 +44,6 @@ void layout_answers_deinit(struct layout_answers *answers)
 	*answers = (struct layout_answers){0};
 }
 
-static uint64_t fnv1a(uint64_t hash, const char *chars, size_t length)
-{
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)chars[i]) * 1099511628211U;
-	return hash;
-}
-
-static const uint64_t fnv1a_start = 14695981039346656037U;
-
 // Letters of C identifiers and of member paths; nothing that the text form has a use for.
 static bool word_is_plain(const char *word)
 {
@@ -78,7 +70,7 @@ static struct error *words_make(enum layout_question question, const char *first
 
 static size_t bucket_of(enum layout_question question, const char *words, size_t length)
 {
-	uint64_t hash = fnv1a(fnv1a_start + question, words, length);
+	uint64_t hash = fnv64(FNV64_START + question, words, length);
 
 	return (hash ^ hash >> 32) % LAYOUT_ANSWERS_BUCKETS;
 }
@@ -100,11 +92,11 @@ const struct layout_answer *layout_answers_find(const struct layout_answers *ans
 						const char *second)
 {
 	// The hash of "FIRST SECOND" without making it.
-	uint64_t hash = fnv1a(fnv1a_start + question, first, strlen(first));
+	uint64_t hash = fnv64(FNV64_START + question, first, strlen(first));
 
 	if (question != QUESTION_SIZE) {
 		const char *last = second ? second : "-";
-		hash = fnv1a(fnv1a(hash, " ", 1), last, strlen(last));
+		hash = fnv64(fnv64(hash, " ", 1), last, strlen(last));
 	}
 	uint32_t i = answers->buckets[(hash ^ hash >> 32) % LAYOUT_ANSWERS_BUCKETS];
 	for (; i; i = answers->list[i - 1].next) {
@@ -226,7 +218,7 @@ struct error *layout_answers_print(const struct layout_answers *answers, const c
 	if (error)
 		return error;
 	return text_appendf(into, "checksum %016" PRIx64 "\n",
-			    fnv1a(fnv1a_start, text_chars(into), into->length));
+			    fnv64(FNV64_START, text_chars(into), into->length));
 }
 
 /** The next word of *@a line, ended by one space or the end; NULL when there is none. */
@@ -349,7 +341,7 @@ static bool checksum_check(char *text, size_t *length)
 		return false;
 	*length -= LINE_CHARS;
 	snprintf(expected, sizeof(expected), "checksum %016" PRIx64 "\n",
-		 fnv1a(fnv1a_start, text, *length));
+		 fnv64(FNV64_START, text, *length));
 	if (memcmp(text + *length, expected, LINE_CHARS) != 0)
 		return false;
 	text[*length] = '\0';

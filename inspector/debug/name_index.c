@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/fnv.h"
 
 enum { FIRST_BUCKETS = 1024, ENTRIES_LIMIT = 64 * 1024 * 1024 };
 
@@ -17,10 +18,8 @@ void name_index_deinit(struct name_index *index)
 
 static uint32_t name_hash(const char *name)
 {
-	uint32_t hash = 2166136261U;
+	uint32_t hash = fnv32(FNV32_START, name, strlen(name));
 
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 16777619U;
 	return hash ^ hash >> 15;
 }
 

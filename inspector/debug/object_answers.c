@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/fnv.h"
 
 static void members_destroy(struct object_members *members)
 {
@@ -40,10 +41,8 @@ void object_answers_deinit(struct object_answers *answers)
 
 static uint32_t *bucket_of(struct object_answers *answers, const char *words)
 {
-	uint32_t hash = 2166136261U;
+	uint32_t hash = fnv32(FNV32_START, words, strlen(words));
 
-	for (; *words; words++)
-		hash = (hash ^ (unsigned char)*words) * 16777619U;
 	return &answers->buckets[(hash ^ hash >> 16) % OBJECT_ANSWERS_BUCKETS];
 }
 

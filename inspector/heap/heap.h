@@ -69,6 +69,12 @@ static inline heap_edge heap_edge_make(uint32_t target, enum heap_edge_kind kind
 	return target | (uint32_t)kind << 30;
 }
 
+/** Whether such a reference keeps its target alive. */
+static inline bool heap_edge_holds(heap_edge edge)
+{
+	return heap_edge_kind(edge) != HEAP_EDGE_WEAK;
+}
+
 struct heap_index;
 struct heap_reverse;
 
@@ -152,6 +158,21 @@ static inline uint32_t heap_edge_count(const struct heap *heap, uint32_t object)
 static inline const heap_edge *heap_edges(const struct heap *heap, uint32_t object)
 {
 	return heap->edges + heap->first_edge[object];
+}
+
+/** No number of a reference: there are fewer of them. */
+static const uint32_t HEAP_NO_EDGE = UINT32_MAX;
+
+/** The number of the first reference of @a from that keeps @a to alive, HEAP_NO_EDGE when there is none. */
+static inline uint32_t heap_find_holding(const struct heap *heap, uint32_t from, uint32_t to)
+{
+	const heap_edge *edges = heap_edges(heap, from);
+	uint32_t count = heap_edge_count(heap, from);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (heap_edge_target(edges[i]) == to && heap_edge_holds(edges[i]))
+			return i;
+	return HEAP_NO_EDGE;
 }
 
 static inline const char *heap_type_name(const struct heap *heap, uint32_t object)

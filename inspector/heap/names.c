@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fnv.h"
+
 enum { PIECE_BYTES = 1 << 14, SLOTS_MIN = 64 };
 
 struct heap_names_piece {
@@ -13,13 +15,10 @@ struct heap_names_piece {
 	char chars[];
 };
 
-// FNV-1a, 64 bits.
 static uint64_t names_hash(const char *text)
 {
-	uint64_t hash = 0xcbf29ce484222325U;
+	uint64_t hash = fnv64(FNV64_START, text, strlen(text));
 
-	for (; *text; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
 	return hash ^ hash >> 32;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/fnv.h"
 #include "heap/index.h"
 #include "heap/text_words.h"
 
@@ -62,11 +63,9 @@ static size_t find_word(const char *const *words, size_t count, const char *word
 
 static uint64_t name_hash(const char *name)
 {
-	// FNV-1a; 0 is no key.
-	uint64_t hash = 0xcbf29ce484222325U;
+	uint64_t hash = fnv64(FNV64_START, name, strlen(name));
 
-	for (; *name; name++)
-		hash = (hash ^ (unsigned char)*name) * 0x100000001b3U;
+	// 0 is no key.
 	return hash ? hash : 1;
 }
 

@@ -215,6 +215,13 @@ struct error *process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count)
 	return NULL;
 }
 
+struct error *process_thread_error(pid_t tid, const char *what)
+{
+	if (errno == ESRCH)
+		return error_create(ERROR_GONE, "thread %d has ended", tid);
+	return error_create_os(errno, "cannot %s thread %d", what, tid);
+}
+
 bool process_state_is_dead(char state)
 {
 	return state == 'Z' || state == 'X' || state == 'x';

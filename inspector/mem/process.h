@@ -41,6 +41,9 @@ struct process_status {
 /** ERROR_GONE, with "no process N" in its message, when there is none. */
 MUST_USE struct error *process_status_read(pid_t pid, struct process_status *ret);
 
+/** What errno says about a call on a thread: ERROR_GONE when it has ended, else "cannot @a what thread N". */
+MUST_USE struct error *process_thread_error(pid_t tid, const char *what);
+
 /** Whether a state letter is that of a process or thread that has ended. */
 bool process_state_is_dead(char state);
 

@@ -48,7 +48,7 @@ const struct command *const commands[] = {
 // clang-format on
 
 // In the order of enum inspected_snapshot.
-static const char *const snapshot_choices[] = {"copy", "clone", NULL};
+const char *const command_snapshot_choices[] = {"copy", "clone", NULL};
 
 const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
 	[ARGUMENTS_JSON] = {.name = "json", .summary = "answer with one JSON document"},
@@ -72,7 +72,7 @@ const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT] = {
 		{.name = "snapshot",
 		 .word = COMMAND_CHOICE,
 		 .argument = "KIND",
-		 .choices = snapshot_choices,
+		 .choices = command_snapshot_choices,
 		 .summary = "what is read: the process while it stands still, or a frozen "
 			    "clone of it while it runs on"},
 	[ARGUMENTS_REDACT] = {.name = "redact",

@@ -138,6 +138,9 @@ struct command {
 /** All verbs in the order help shows them, ended by NULL. */
 extern const struct command *const commands[];
 
+/** Of --snapshot, in the order of enum inspected_snapshot; NULL ends them. */
+extern const char *const command_snapshot_choices[];
+
 /** The options every verb has; those of COMMAND_REPORTS and of COMMAND_INSPECTS. */
 extern const struct command_option command_options_common[ARGUMENTS_COMMON_COUNT];
 

@@ -49,6 +49,17 @@ def test_equal_leaks_have_equal_signatures_in_two_processes(interpreter, start, 
     assert len(signatures) == 1
 
 
+@pytest.mark.parametrize("program", ["idle.py", "leaking_listeners.py"])
+def test_what_is_suspected_does_not_depend_on_values(program, interpreter, start, leakinspect):
+    target = start(program, interpreter)
+
+    def suspected(*options):
+        return [(found["type"], found["count"], found["holder"], found["score"])
+                for found in leakinspect("suspects", target.pid, *options)["suspects"]]
+
+    assert suspected("--redact") == suspected()
+
+
 @pytest.mark.parametrize("url, kind, state, count", [
     ("cycle", "leak_demo.Parent", "uncollectable", 500),
     ("pending", "leak_demo.PendingParent", "pending", None),

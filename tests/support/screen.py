@@ -30,8 +30,12 @@ class Screen:
         self.env.update({"TERM": "screen", "LC_ALL": "C.UTF-8", "INPUTRC": "/dev/null",
                          "LESSHISTFILE": "-", "HISTFILE": ""})
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows),
-                   "env", "PS1=shell$ ", "bash", "--norc", "-i")
-        self.wait_for(r"^shell\$")
+                   "timeout", "--foreground", "900", "env", "PS1=shell$ ", "bash", "--norc", "-i")
+        try:
+            self.wait_for(r"^shell\$")
+        except BaseException:
+            self.stop()
+            raise
 
     def _tmux(self, *words):
         return subprocess.run(["tmux", "-S", self.socket, *words], env=self.env, check=True,

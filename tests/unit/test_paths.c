@@ -47,7 +47,7 @@ static void slow_distances(const struct heap *heap, const uint8_t *avoided, uint
 				heap_edge edge = heap_edges(heap, i)[j];
 				uint32_t to = heap_edge_target(edge);
 				uint32_t far = distances[i] + (distances[i] || !is_module(heap, i));
-				if (!path_follows(edge) || (avoided && avoided[to]) ||
+				if (!heap_edge_holds(edge) || (avoided && avoided[to]) ||
 				    far >= distances[to])
 					continue;
 				distances[to] = far;

@@ -245,6 +245,27 @@ static void roots_are_no_more_than_the_breadth(void **state)
 	assert_int_equal(node_at(0x1000)->more_roots, 1);
 }
 
+static void variables_of_one_function_are_roots_of_their_own(void **state)
+{
+	heap = graph_parse("object 0x1000 Kept\nroot 0x1000 frame \"f() at shop.py:1\"\n"
+			   "root 0x1000 frame \"f() at shop.py:1\"\n"
+			   "root 0x1000 frame \"f() at shop.py:1\"\n");
+	heap->roots[0].part = "cart";
+	heap->roots[1].part = "basket";
+	heap->roots[2].part = "basket";
+	uint32_t asked = 0;
+	const struct picture_question question = {
+		.asked = &asked,
+		.asked_count = 1,
+		.depth = {1, 0},
+		.breadth = 5,
+		.nodes_max = 1000,
+	};
+	assert_null(picture_make(heap, 1, &question, &picture));
+	assert_nodes("1000 1:f() at shop.py:1 1:f() at shop.py:1");
+	assert_int_equal(picture.edge_count, 2);
+}
+
 static void a_picture_has_no_more_nodes_than_were_allowed(void **state)
 {
 	heap = graph_at_random(7, 2000, 20000);
@@ -358,6 +379,7 @@ int main(void)
 		TEST(weak_references_are_shown_and_not_followed),
 		TEST(many_references_are_one_edge),
 		TEST(roots_are_no_more_than_the_breadth),
+		TEST(variables_of_one_function_are_roots_of_their_own),
 		TEST(a_picture_has_no_more_nodes_than_were_allowed),
 		TEST(a_cycle_is_shown_with_who_holds_it),
 		TEST(what_is_on_no_cycle_has_none),

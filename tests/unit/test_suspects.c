@@ -126,15 +126,23 @@ static void what_cannot_grow_is_not_suspected(void **state)
 	assert_int_equal(given.suspects.count, 0);
 }
 
-static void namespaces_are_not_suspected_whoever_holds_them(void **state)
+// As what is kept of a module's namespace by the one that runs its code.
+static void what_lives_nearer_elsewhere_is_not_suspected(void **state)
 {
-	_cleanup_given_ struct given given = {0};
+	for (int kept = GROWER_COUNT_MIN - 1; kept <= GROWER_COUNT_MIN; kept++) {
+		_cleanup_given_ struct given given = {0};
 
-	given_program(&given);
-	given_items(&given, "dict", "function", 200);
-	given_lines(&given, "object 0x3000 str\nedge 0x2000 0x3000 gc \"['__name__']\"\n");
-	when_looked_at(&given);
-	assert_int_equal(given.suspects.count, 0);
+		given_program(&given);
+		given_items(&given, "dict", "function", 200);
+		for (int i = kept; i < 200; i++)
+			given_lines(&given, "edge 0x1010 %#x gc \"['f%d']\"\n", 0x100000 + 32 * i,
+				    i);
+		when_looked_at(&given);
+		assert_int_equal(given.suspects.count, kept == GROWER_COUNT_MIN);
+		// Whose they are decides; how many there are is told.
+		if (given.suspects.count)
+			assert_int_equal(given.suspects.list[0].element_count, 200);
+	}
 }
 
 static void what_the_runtime_keeps_for_itself_is_not_suspected(void **state)
@@ -266,7 +274,7 @@ int main(void)
 		cmocka_unit_test(a_list_of_many_is_suspected_for_what_tells_most),
 		cmocka_unit_test(few_of_a_kind_are_not_suspected),
 		cmocka_unit_test(what_cannot_grow_is_not_suspected),
-		cmocka_unit_test(namespaces_are_not_suspected_whoever_holds_them),
+		cmocka_unit_test(what_lives_nearer_elsewhere_is_not_suspected),
 		cmocka_unit_test(what_the_runtime_keeps_for_itself_is_not_suspected),
 		cmocka_unit_test(of_two_within_each_other_the_outer_is_meant),
 		cmocka_unit_test(much_plain_data_is_suspected_and_little_is_not),

@@ -6,6 +6,7 @@
 
 #include "analyze/retention/paths.h"
 #include "base/array.h"
+#include "base/bits.h"
 #include "base/interrupt.h"
 #include "base/pages.h"
 
@@ -49,16 +50,6 @@ struct tree {
 	size_t path_capacity;
 };
 
-static void bit_set(uint64_t *bits, uint32_t number)
-{
-	bits[number / 64] |= 1ULL << number % 64;
-}
-
-static bool bit_get(const uint64_t *bits, uint32_t number)
-{
-	return bits[number / 64] >> number % 64 & 1;
-}
-
 static struct error *tree_allocate(struct tree *tree)
 {
 	size_t count = (size_t)tree->heap->object_count + 2;
@@ -72,7 +63,7 @@ static struct error *tree_allocate(struct tree *tree)
 		if (!*arrays[i])
 			return error_no_memory();
 	}
-	tree->is_held = calloc(count / 64 + 1, sizeof(*tree->is_held));
+	tree->is_held = bits_alloc(count);
 	return tree->is_held ? NULL : error_no_memory();
 }
 
@@ -113,7 +104,7 @@ static uint32_t search_next(struct search *search, const uint32_t *number)
 	while (*edge < heap->first_edge[object + 1]) {
 		heap_edge reference = heap->edges[(*edge)++];
 		uint32_t to = heap_edge_target(reference);
-		if (number[to] == 0 && path_follows(reference))
+		if (number[to] == 0 && heap_edge_holds(reference))
 			return to;
 	}
 	return HEAP_NO_OBJECT;
@@ -132,11 +123,11 @@ static struct error *tree_search(struct tree *tree, uint32_t start)
 		.heap = tree->heap, .stack = tree->semi, .next_edge = tree->ancestor};
 
 	if (tree->number[start]) {
-		bit_set(tree->is_held, tree->number[start]);
+		bits_set(tree->is_held, tree->number[start]);
 		return NULL;
 	}
 	tree_number(tree, start, 0);
-	bit_set(tree->is_held, tree->count);
+	bits_set(tree->is_held, tree->count);
 	search_enter(&search, start);
 	while (search.depth) {
 		uint32_t to = search_next(&search, tree->number);
@@ -219,7 +210,7 @@ static inline uint32_t tree_target(const struct tree *tree, uint32_t edge, uint3
 	if (edge + AHEAD < end)
 		__builtin_prefetch(
 			&tree->number[heap_edge_target(tree->heap->edges[edge + AHEAD])]);
-	return path_follows(reference) ? tree->number[heap_edge_target(reference)] : 0;
+	return heap_edge_holds(reference) ? tree->number[heap_edge_target(reference)] : 0;
 }
 
 /*
@@ -235,7 +226,7 @@ static struct error *tree_reverse(struct tree *tree)
 	counts[to]++;
 	for (uint32_t i = 1; i <= tree->count; i++) {
 		tree->first[i] = (uint32_t)sum;
-		if (counts[i] > 1 && !bit_get(tree->is_held, i))
+		if (counts[i] > 1 && !bits_get(tree->is_held, i))
 			sum += counts[i];
 	}
 	tree->first[tree->count + 1] = (uint32_t)sum;
@@ -280,7 +271,7 @@ static struct error *tree_semidominator(struct tree *tree, uint32_t vertex)
 {
 	uint32_t semi = tree->parent[vertex];
 
-	if (bit_get(tree->is_held, vertex))
+	if (bits_get(tree->is_held, vertex))
 		semi = 0;
 	for (uint32_t i = tree->first[vertex]; i < tree->first[vertex + 1]; i++) {
 		uint32_t from = tree->referrers[i], least = from;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/marks.h"
 #include "analyze/names.h"
 #include "base/array.h"
 #include "base/interrupt.h"
@@ -36,16 +37,6 @@ struct search {
 	size_t capacity;
 };
 
-static bool bit_get(const uint64_t *bits, uint32_t object)
-{
-	return bits[object / 64] >> object % 64 & 1;
-}
-
-static void bit_set(uint64_t *bits, uint32_t object)
-{
-	bits[object / 64] |= 1ULL << object % 64;
-}
-
 static struct error *search_prepare(struct search *search)
 {
 	const struct heap *heap = search->heap;
@@ -54,26 +45,23 @@ static struct error *search_prepare(struct search *search)
 
 	if (error)
 		return error;
-	search->is_make_up = calloc((size_t)heap->object_count / 64 + 1, sizeof(uint64_t));
-	search->is_runtimes = calloc((size_t)heap->object_count / 64 + 1, sizeof(uint64_t));
+	error = marks_of_classes(heap, &search->is_make_up);
+	if (error)
+		return error;
+	search->is_runtimes = bits_alloc(heap->object_count);
 	search->kinds.counts = calloc(types, sizeof(uint32_t));
 	search->kinds.examples = calloc(types, sizeof(uint32_t));
 	search->kinds.seen = calloc(types, sizeof(uint32_t));
-	if (!search->is_make_up || !search->is_runtimes || !search->kinds.counts ||
-	    !search->kinds.examples || !search->kinds.seen)
+	if (!search->is_runtimes || !search->kinds.counts || !search->kinds.examples ||
+	    !search->kinds.seen)
 		return error_no_memory();
-	for (uint32_t i = 0; i < heap->type_count; i++) {
-		uint32_t object = heap_find(heap, heap->types[i].at);
-		if (object != HEAP_NO_OBJECT)
-			bit_set(search->is_make_up, object);
-	}
 	for (size_t i = 0; i < heap->root_count; i++) {
 		const struct heap_root_row *root = &heap->roots[i];
 		if (root->kind == HEAP_ROOT_MODULE)
-			bit_set(search->is_make_up, root->object);
+			bits_set(search->is_make_up, root->object);
 		if (root->kind == HEAP_ROOT_INTERPRETER || root->kind == HEAP_ROOT_INTERNED ||
 		    root->kind == HEAP_ROOT_STATIC_TYPE)
-			bit_set(search->is_runtimes, root->object);
+			bits_set(search->is_runtimes, root->object);
 	}
 	return NULL;
 }
@@ -102,8 +90,8 @@ static void kinds_count(struct search *search, uint32_t object, bool tracked)
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t to = heap_edge_target(edges[i]);
 		bool is_tracked = heap->flags[to] & (HEAP_TRACKED | HEAP_PART);
-		if (!path_follows(edges[i]) || is_tracked != tracked ||
-		    heap->flags[to] & HEAP_STATIC || bit_get(search->is_make_up, to))
+		if (!heap_edge_holds(edges[i]) || is_tracked != tracked ||
+		    heap->flags[to] & HEAP_STATIC || bits_get(search->is_make_up, to))
 			continue;
 		uint32_t type = search->first_types[heap->type[to]];
 		if (kinds->counts[type]++ == 0) {
@@ -128,21 +116,34 @@ static uint32_t kinds_most(const struct kinds *kinds, uint64_t *ret_count)
 	return most;
 }
 
-// What all of the kind that the container holds retain, each for itself.
-static uint64_t bytes_of_kind(const struct search *search, uint32_t object, uint32_t type)
+/** What a container holds of one kind. */
+struct of_kind {
+	/** What each retains, summed. */
+	uint64_t bytes;
+	/** Those that nothing else holds nearer to a root. */
+	uint64_t own_count;
+};
+
+static void of_kind_sum(const struct search *search, const struct grower *grower,
+			struct of_kind *ret)
 {
 	const struct heap *heap = search->heap;
-	const heap_edge *edges = heap_edges(heap, object);
-	uint32_t count = heap_edge_count(heap, object);
-	uint64_t bytes = 0;
+	const heap_edge *edges = heap_edges(heap, grower->object);
+	uint32_t count = heap_edge_count(heap, grower->object);
 
+	*ret = (struct of_kind){0};
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t to = heap_edge_target(edges[i]);
-		if (path_follows(edges[i]) && search->first_types[heap->type[to]] == type)
-			bytes += search->retained->bytes[search->dominators->number[to]];
+		if (!heap_edge_holds(edges[i]) ||
+		    search->first_types[heap->type[to]] != grower->type)
+			continue;
+		uint32_t via = search->paths->via[to];
+		ret->bytes += search->retained->bytes[search->dominators->number[to]];
+		ret->own_count += via == grower->object || via & PATHS_START;
 	}
 	// One that is held twice by it does not count twice for more than there is.
-	return bytes < search->retained->bytes[0] ? bytes : search->retained->bytes[0];
+	if (ret->bytes > search->retained->bytes[0])
+		ret->bytes = search->retained->bytes[0];
 }
 
 // The label by which its holder holds it; of what a root holds, nothing.
@@ -153,29 +154,8 @@ static struct error *holder_label(const struct search *search, uint32_t object, 
 
 	if (before & PATHS_START)
 		return NULL;
-	const heap_edge *edges = heap_edges(heap, before);
-	uint32_t count = heap_edge_count(heap, before);
-	for (uint32_t i = 0; i < count; i++)
-		if (heap_edge_target(edges[i]) == object && path_follows(edges[i]))
-			return heap_label(heap, before, i, into);
-	return NULL;
-}
-
-// A namespace, whoever holds it, has a name: a module's dict, and the copies that are kept of some.
-static struct error *is_namespace(const struct search *search, uint32_t object, bool *ret)
-{
-	enum { LOOKED_AT_MAX = 2000 };
-	const struct heap *heap = search->heap;
-	uint32_t count = heap_edge_count(heap, object);
-	struct error *error = NULL;
-
-	*ret = false;
-	for (uint32_t i = 0; i < count && i < LOOKED_AT_MAX && !*ret && !error; i++) {
-		_cleanup_text_ struct text label = {0};
-		error = heap_label(heap, object, i, &label);
-		*ret = label.length && !strcmp(text_chars(&label), "['__name__']");
-	}
-	return error;
+	uint32_t number = heap_find_holding(heap, before, object);
+	return number == HEAP_NO_EDGE ? NULL : heap_label(heap, before, number, into);
 }
 
 /*
@@ -190,11 +170,11 @@ static struct error *is_make_up(const struct search *search, uint32_t object, bo
 
 	*ret = true;
 	if (heap->flags[object] & HEAP_PART || object == heap->garbage_list ||
-	    bit_get(search->is_runtimes, object) || !paths_reach(search->paths, object))
+	    bits_get(search->is_runtimes, object) || !paths_reach(search->paths, object))
 		return NULL;
 	struct error *error = holder_label(search, object, &label);
 	*ret = label.length && !strncmp(text_chars(&label), prefix, strlen(prefix));
-	return error || *ret ? error : is_namespace(search, object, ret);
+	return error;
 }
 
 static struct error *grower_add(struct search *search, struct grower grower)
@@ -223,6 +203,7 @@ static bool is_enough_data(const struct search *search, const struct grower *gro
 static struct error *look_at(struct search *search, uint32_t object)
 {
 	struct grower grower = {.object = object};
+	struct of_kind of_kind;
 
 	kinds_count(search, object, true);
 	grower.type = kinds_most(&search->kinds, &grower.count);
@@ -235,9 +216,12 @@ static struct error *look_at(struct search *search, uint32_t object)
 	}
 	grower.example = search->kinds.examples[grower.type];
 	grower.bytes = search->retained->bytes[search->dominators->number[object]];
-	uint64_t of_kind = bytes_of_kind(search, object, grower.type);
-	if (of_kind > grower.bytes)
-		grower.bytes = of_kind;
+	of_kind_sum(search, &grower, &of_kind);
+	// A copy of a namespace, and what else has objects that live elsewhere, is not what keeps them.
+	if (of_kind.own_count < GROWER_COUNT_MIN)
+		return NULL;
+	if (of_kind.bytes > grower.bytes)
+		grower.bytes = of_kind.bytes;
 	if (is_data && !is_enough_data(search, &grower))
 		return NULL;
 	return grower_add(search, grower);

@@ -8,6 +8,7 @@
 #include "analyze/retention/path_words.h"
 #include "base/addr_map.h"
 #include "base/array.h"
+#include "base/fnv.h"
 #include "base/interrupt.h"
 #include "base/pages.h"
 
@@ -73,10 +74,8 @@ static addr_t hash_words(uint64_t a, uint64_t b, uint64_t c)
 
 static addr_t hash_chars(const char *chars)
 {
-	uint64_t hash = 14695981039346656037U;
+	uint64_t hash = fnv64(FNV64_START, chars, strlen(chars));
 
-	for (; *chars; chars++)
-		hash = (hash ^ (unsigned char)*chars) * 1099511628211U;
 	return hash ? hash : 1;
 }
 
@@ -114,7 +113,7 @@ static struct error *label_read(struct grouping *grouping, uint32_t from, uint32
 	if (error)
 		return error;
 	if (is_folded(grouping, from) && names_is_attribute(chars, label.length))
-		error = text_appendf(&general, ".%.*s", (int)label.length - 4, chars + 2);
+		error = names_append_attribute(&label, &general);
 	else
 		error = path_label_generalize(chars, &general);
 	return error ? error : label_intern(grouping, text_chars(&general), ret);
@@ -176,7 +175,7 @@ static void find_edges(struct grouping *grouping, uint32_t from)
 
 	for (uint32_t i = count; i-- > 0;) {
 		uint32_t to = heap_edge_target(edges[i]);
-		if (path_follows(edges[i]) && grouping->paths->via[to] == from)
+		if (heap_edge_holds(edges[i]) && grouping->paths->via[to] == from)
 			grouping->edge_of[to] = i;
 	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "analyze/names.h"
+#include "base/fnv.h"
 
 const char path_item_label[] = "[...]";
 
@@ -44,13 +45,10 @@ struct error *path_label_generalize(const char *label, struct text *into)
 	return text_append(into, label, length);
 }
 
-/** FNV-1a, 64 bits; each part ends with its NUL. */
+// Each part ends with its NUL.
 static uint64_t hash_add(uint64_t hash, const char *part)
 {
-	do
-		hash = (hash ^ (unsigned char)*part) * 1099511628211U;
-	while (*part++);
-	return hash;
+	return fnv64(hash, part, strlen(part) + 1);
 }
 
 struct error *path_start_generalize(const struct heap *heap, const struct path_start *start,
@@ -71,7 +69,7 @@ static struct error *words_sign(const struct heap *heap, const struct path *path
 {
 	_cleanup_text_ struct text start = {0};
 	struct error *error = path_start_generalize(heap, &path->start, &start);
-	uint64_t hash = hash_add(14695981039346656037U, text_chars(&start));
+	uint64_t hash = hash_add(FNV64_START, text_chars(&start));
 
 	for (size_t i = 0; i < words->count && !error; i++) {
 		_cleanup_text_ struct text label = {0};
@@ -91,25 +89,13 @@ static struct error *words_sign(const struct heap *heap, const struct path *path
 	return error;
 }
 
-// The label of a reference out of the attribute dict of the word before: an attribute's name.
-static struct error *append_attribute(const struct text *label, struct text *into)
-{
-	const char *chars = text_chars(label);
-
-	if (names_is_attribute(chars, label->length)) {
-		struct error *error = text_append(into, ".", 1);
-		return error ? error : text_append(into, chars + 2, label->length - 4);
-	}
-	return text_appendf(into, "%s%s", names_dict_label, chars);
-}
-
 static uint32_t count_alike(const struct heap *heap, uint32_t object, uint32_t next)
 {
 	const heap_edge *edges = heap_edges(heap, object);
 	uint32_t count = heap_edge_count(heap, object), alike = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		alike += path_follows(edges[i]) &&
+		alike += heap_edge_holds(edges[i]) &&
 			 heap->type[heap_edge_target(edges[i])] == heap->type[next];
 	return alike;
 }
@@ -129,7 +115,7 @@ static struct error *add_word(const struct heap *heap, const struct path *path, 
 	if (!error)
 		error = text_append(&whole, "", 0);
 	if (!error && folded && label.length)
-		error = append_attribute(&label, &whole);
+		error = names_append_attribute(&label, &whole);
 	else if (!error)
 		error = text_appendf(&whole, "%s", text_chars(&label));
 	if (error)

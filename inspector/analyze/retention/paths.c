@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/array.h"
+#include "base/bits.h"
 #include "base/interrupt.h"
 #include "base/pages.h"
 
@@ -97,7 +98,7 @@ static void look_at(struct search *search, uint32_t object)
 		part = HEAP_NO_OBJECT;
 		for (uint32_t i = 0; i < count; i++) {
 			uint32_t to = heap_edge_target(edges[i]);
-			if (!path_follows(edges[i]) || !may_enter(search, to))
+			if (!heap_edge_holds(edges[i]) || !may_enter(search, to))
 				continue;
 			search->via[to] = object;
 			if (!is_part && part == HEAP_NO_OBJECT && heap->flags[to] & HEAP_PART)
@@ -179,17 +180,6 @@ void paths_deinit(struct paths *paths)
 	*paths = (struct paths){0};
 }
 
-static uint32_t edge_to(const struct heap *heap, uint32_t from, uint32_t to)
-{
-	const heap_edge *edges = heap_edges(heap, from);
-	uint32_t count = heap_edge_count(heap, from);
-
-	for (uint32_t i = 0; i < count; i++)
-		if (heap_edge_target(edges[i]) == to && path_follows(edges[i]))
-			return i;
-	return 0;
-}
-
 /** Where a step is kept of a path with @a total steps; PATH_STEPS_MAX when it is left out. */
 static size_t place_of(size_t number, size_t total)
 {
@@ -219,7 +209,8 @@ void paths_get(const struct paths *paths, const struct heap *heap, uint32_t obje
 		size_t place = place_of(i, total);
 		if (place < PATH_STEPS_MAX)
 			ret->steps[place] = (struct path_step){
-				object, i ? edge_to(heap, paths->via[object], object) : 0};
+				object,
+				i ? heap_find_holding(heap, paths->via[object], object) : 0};
 	}
 }
 
@@ -240,21 +231,12 @@ struct climb {
 	size_t met_capacity;
 };
 
-static bool refers_strongly(const struct heap *heap, uint32_t from, uint32_t to)
-{
-	uint32_t edge = edge_to(heap, from, to);
-	const heap_edge *edges = heap_edges(heap, from);
-
-	return heap_edge_count(heap, from) && heap_edge_target(edges[edge]) == to &&
-	       path_follows(edges[edge]);
-}
-
 // Who is held by a root is not climbed beyond, but for the object itself.
 static struct error *climb_run(struct climb *climb, uint32_t asked)
 {
 	while (climb->read < climb->written) {
 		uint32_t object = climb->queue[climb->read++];
-		if (climb->is_start[object / 64] >> object % 64 & 1) {
+		if (bits_get(climb->is_start, object)) {
 			struct error *error =
 				array_reserve(&climb->met, &climb->met_capacity,
 					      climb->met_count + 1, sizeof(*climb->met));
@@ -269,7 +251,7 @@ static struct error *climb_run(struct climb *climb, uint32_t asked)
 			uint32_t from = climb->referrers.ids[i];
 			if (climb->toward[from] != UINT32_MAX ||
 			    (climb->avoided && climb->avoided[from]) ||
-			    !refers_strongly(climb->heap, from, object))
+			    heap_find_holding(climb->heap, from, object) == HEAP_NO_EDGE)
 				continue;
 			climb->toward[from] = object;
 			climb->queue[climb->written++] = from;
@@ -294,8 +276,8 @@ static void climb_path(const struct climb *climb, uint32_t from, uint32_t object
 	for (size_t i = 0; i < total; i++) {
 		size_t place = place_of(i, total);
 		if (place < PATH_STEPS_MAX)
-			ret->steps[place] =
-				(struct path_step){at, i ? edge_to(climb->heap, before, at) : 0};
+			ret->steps[place] = (struct path_step){
+				at, i ? heap_find_holding(climb->heap, before, at) : 0};
 		before = at;
 		at = climb->toward[at];
 	}
@@ -349,15 +331,14 @@ static struct error *climb_list(const struct climb *climb, const struct paths *s
 
 static struct error *climb_prepare(struct climb *climb, const struct paths *starts, size_t bytes)
 {
-	climb->is_start = calloc((size_t)climb->heap->object_count / 64 + 1, sizeof(uint64_t));
+	climb->is_start = bits_alloc(climb->heap->object_count);
 	climb->toward = pages_alloc(bytes);
 	climb->queue = pages_alloc(bytes);
 	if (!climb->is_start || !climb->toward || !climb->queue)
 		return error_no_memory();
 	memset(climb->toward, 0xff, bytes);
 	for (size_t i = 0; i < starts->start_count; i++)
-		climb->is_start[starts->starts[i].object / 64] |= 1ULL
-								  << starts->starts[i].object % 64;
+		bits_set(climb->is_start, starts->starts[i].object);
 	return NULL;
 }
 

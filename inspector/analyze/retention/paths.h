@@ -61,12 +61,6 @@ struct path {
 	size_t skipped;
 };
 
-/** Whether a reference of this kind keeps its target alive. */
-static inline bool path_follows(heap_edge edge)
-{
-	return heap_edge_kind(edge) != HEAP_EDGE_WEAK;
-}
-
 /** @a avoided, a byte per object, or NULL: no path leads through those that are not 0. Linear in objects
  *  and references. */
 MUST_USE struct error *paths_find(const struct heap *heap, const uint8_t *avoided,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "analyze/names.h"
-#include "base/array.h"
+#include "base/bits.h"
 
 const char *suspect_state_name(enum suspect_state state)
 {
@@ -66,20 +66,22 @@ static void suspect_add(struct search *search, struct suspect suspect)
  * What would be freed with all objects that @a is_meant: of those that one of them retains, that one alone
  * counts. Numbers ascend from dominators to those they dominate.
  */
-static struct error *retained_of(const struct search *search, const uint8_t *is_meant,
+static struct error *retained_of(const struct search *search, const uint64_t *is_meant,
 				 uint64_t *ret)
 {
 	const struct dominators *dominators = search->evidence->dominators;
 	uint32_t count = dominators->object_count;
-	_cleanup_free_ uint8_t *below = calloc((size_t)count + 1, 1);
+	_cleanup_free_ uint64_t *below = bits_alloc((uint64_t)count + 1);
 
 	if (!below)
 		return error_no_memory();
 	*ret = 0;
 	for (uint32_t i = 1; i <= count; i++) {
-		bool meant = is_meant[dominators->order[i]];
-		below[i] = meant || below[dominators->above[i]];
-		if (meant && !below[dominators->above[i]])
+		bool is_inner = bits_get(below, dominators->above[i]);
+		bool meant = bits_get(is_meant, dominators->order[i]);
+		if (meant || is_inner)
+			bits_set(below, i);
+		if (meant && !is_inner)
 			*ret += search->evidence->retained->bytes[i];
 	}
 	return NULL;
@@ -100,31 +102,33 @@ static bool is_in_state(const struct search *search, uint32_t object, enum cycle
 }
 
 // gc.garbage reaches what is uncollectable: those are all of its items.
-static void mark_garbage(const struct search *search, uint8_t *is_meant)
+static void mark_garbage(const struct search *search, uint64_t *is_meant)
 {
 	const struct heap *heap = search->evidence->heap;
 	uint32_t list = heap->garbage_list;
 
 	for (uint32_t i = 0; list != HEAP_NO_OBJECT && i < heap_edge_count(heap, list); i++)
-		is_meant[heap_edge_target(heap_edges(heap, list)[i])] = 1;
+		bits_set(is_meant, heap_edge_target(heap_edges(heap, list)[i]));
 }
 
 static struct error *retained_of_row(const struct search *search, const struct cycle_row *row,
 				     uint64_t *ret)
 {
 	const struct heap *heap = search->evidence->heap;
-	_cleanup_free_ uint8_t *is_meant = calloc((size_t)heap->object_count + 1, 1);
-	_cleanup_free_ uint8_t *is_of_row = calloc((size_t)heap->type_count + 1, 1);
+	_cleanup_free_ uint64_t *is_garbage = bits_alloc(heap->object_count);
+	_cleanup_free_ uint64_t *is_meant = bits_alloc(heap->object_count);
+	_cleanup_free_ uint64_t *is_of_row = bits_alloc(heap->type_count);
 
-	if (!is_meant || !is_of_row)
+	if (!is_garbage || !is_meant || !is_of_row)
 		return error_no_memory();
 	for (size_t i = 0; i < row->type_count; i++)
-		is_of_row[search->first_types[row->types[i]]] = 1;
+		bits_set(is_of_row, search->first_types[row->types[i]]);
 	if (row->state == CYCLE_UNCOLLECTABLE)
-		mark_garbage(search, is_meant);
+		mark_garbage(search, is_garbage);
 	for (uint32_t i = 0; i < heap->object_count; i++)
-		is_meant[i] = (is_meant[i] || is_in_state(search, i, row->state)) &&
-			      is_of_row[search->first_types[heap->type[i]]];
+		if ((bits_get(is_garbage, i) || is_in_state(search, i, row->state)) &&
+		    bits_get(is_of_row, search->first_types[heap->type[i]]))
+			bits_set(is_meant, i);
 	return retained_of(search, is_meant, ret);
 }
 
@@ -141,6 +145,7 @@ static double score_of_row(const struct search *search, const struct cycle_row *
 static struct error *add_cycles(struct search *search)
 {
 	const struct cycles *cycles = search->evidence->cycles;
+	size_t looked_at[CYCLE_FROZEN + 1] = {0};
 
 	for (size_t i = 0; i < cycles->count; i++) {
 		const struct cycle_row *row = &cycles->rows[i];
@@ -150,6 +155,11 @@ static struct error *add_cycles(struct search *search)
 				   row->count >= SUSPECT_PENDING_MIN && row->finalizer_count);
 		if (!is_suspect)
 			continue;
+		// Rows of a state come largest first: what follows so many is no news.
+		if (looked_at[row->state]++ >= SUSPECTS_MAX) {
+			search->suspects->more++;
+			continue;
+		}
 		struct error *error = retained_of_row(search, row, &bytes);
 		if (error)
 			return error;
@@ -240,76 +250,65 @@ static struct error *add_leaked(struct search *search)
 	return NULL;
 }
 
-/** Objects below a container, one after the other. */
-struct below {
-	const struct retained *retained;
-	uint32_t top;
-	uint32_t at;
-};
-
-// The next in preorder; 0 when there are no more. A parent's children are a range, so that the way up is known.
-static uint32_t below_next(struct below *below, const struct dominators *dominators, uint32_t *next)
-{
-	for (;;) {
-		if (next[below->at] < below->retained->first[below->at + 1]) {
-			below->at = below->retained->children[next[below->at]++];
-			return below->at;
-		}
-		if (below->at == below->top)
-			return 0;
-		below->at = dominators->above[below->at];
-	}
-}
-
-/** Who tells most of a container's elements: a class of the program's rather than a dict. */
-struct telling {
-	uint32_t type;
-	uint64_t count;
-	uint64_t bytes;
-	uint32_t example;
-};
-
 static bool has_module(const char *name)
 {
 	return strchr(name, '.') != NULL;
 }
 
-/*
- * Of what hangs on the container, the type with a module's name of which there is about one for each
- * element and that retains most; the elements' own when that is one, or when there is none.
- */
-static struct error *find_telling(struct search *search, const struct grower *grower,
-				  uint32_t *next, struct telling *ret)
+// Counts what hangs on an object by type; the caller sets what was seen back to 0.
+static struct error *count_below(struct search *search, uint32_t top, uint32_t *examples)
 {
 	const struct suspects_evidence *evidence = search->evidence;
-	const struct heap *heap = evidence->heap;
-	struct below below = {.retained = evidence->retained,
-			      .top = evidence->dominators->number[grower->object]};
-	_cleanup_free_ uint32_t *examples = calloc((size_t)heap->type_count + 1, sizeof(*examples));
+	const struct dominators *dominators = evidence->dominators;
+	uint32_t count = dominators->object_count;
+	_cleanup_free_ uint64_t *below = bits_alloc((uint64_t)count + 1);
 
-	*ret = (struct telling){grower->type, grower->count, 0, grower->example};
-	if (has_module(heap->types[grower->type].name))
+	if (!below)
+		return error_no_memory();
+	bits_set(below, top);
+	for (uint32_t i = top + 1; i <= count; i++) {
+		if (!bits_get(below, dominators->above[i]))
+			continue;
+		bits_set(below, i);
+		uint32_t object = dominators->order[i];
+		uint32_t type = search->first_types[evidence->heap->type[object]];
+		if (search->counts[type]++ == 0)
+			examples[type] = object;
+		search->bytes[type] += evidence->retained->bytes[i];
+	}
+	return NULL;
+}
+
+/*
+ * A container's suspect names, of what hangs on it, the type with a module's name of which there is about
+ * one for each element and that retains most, rather than a dict; the elements' own when that is one, or
+ * when there is none.
+ */
+static struct error *find_telling(struct search *search, struct suspect *suspect)
+{
+	const struct heap *heap = search->evidence->heap;
+	_cleanup_free_ uint32_t *examples = calloc((size_t)heap->type_count + 1, sizeof(*examples));
+	uint64_t most_bytes = 0;
+
+	if (has_module(heap->types[suspect->type].name))
 		return NULL;
 	if (!examples)
 		return error_no_memory();
-	below.at = below.top;
-	for (uint32_t number; (number = below_next(&below, evidence->dominators, next));) {
-		uint32_t object = evidence->dominators->order[number];
-		uint32_t type = search->first_types[heap->type[object]];
-		if (search->counts[type]++ == 0)
-			examples[type] = object;
-		search->bytes[type] += evidence->retained->bytes[number];
-	}
-	for (uint32_t i = 0; i < heap->type_count; i++) {
-		bool fits = search->counts[i] >= grower->count / 2 &&
-			    search->counts[i] / 2 <= grower->count &&
+	struct error *error = count_below(
+		search, search->evidence->dominators->number[suspect->holder], examples);
+	for (uint32_t i = 0; i < heap->type_count && !error; i++) {
+		bool fits = search->counts[i] >= suspect->element_count / 2 &&
+			    search->counts[i] / 2 <= suspect->element_count &&
 			    has_module(heap->types[i].name);
-		if (fits && search->bytes[i] > ret->bytes)
-			*ret = (struct telling){i, search->counts[i], search->bytes[i],
-						examples[i]};
+		if (fits && search->bytes[i] > most_bytes) {
+			most_bytes = search->bytes[i];
+			suspect->type = i;
+			suspect->count = search->counts[i];
+			suspect->example = examples[i];
+		}
 		search->counts[i] = search->bytes[i] = 0;
 	}
-	return NULL;
+	return error;
 }
 
 // Whether @a number lies below @a above; the way up is short.
@@ -359,28 +358,19 @@ static double score_of_grower(const struct search *search, const struct grower *
 static struct error *add_growers(struct search *search)
 {
 	const struct growers *growers = search->evidence->growers;
-	const struct retained *retained = search->evidence->retained;
-	size_t bytes = ((size_t)retained->object_count + 2) * sizeof(uint32_t);
-	_cleanup_free_ uint32_t *next = malloc(bytes);
+	struct suspects *suspects = search->suspects;
 	struct error *error = NULL;
 
-	if (!next)
-		return error_no_memory();
-	for (size_t i = 0; i < growers->count && i < GROWERS_COMPARED && !error; i++) {
+	for (size_t i = 0; i < growers->count && i < GROWERS_COMPARED; i++) {
 		const struct grower *grower = &growers->list[i];
-		struct telling telling;
 		if (is_part_of_another(search, i))
 			continue;
-		memcpy(next, retained->first, bytes);
-		error = find_telling(search, grower, next, &telling);
-		if (error)
-			break;
 		suspect_add(search, (struct suspect){
 					    .state = SUSPECT_REACHABLE,
-					    .type = telling.type,
-					    .count = telling.count,
+					    .type = grower->type,
+					    .count = grower->count,
 					    .retained_bytes = grower->bytes,
-					    .example = telling.example,
+					    .example = grower->example,
 					    .holder = grower->object,
 					    .element_type = grower->type,
 					    .element_count = grower->count,
@@ -389,8 +379,11 @@ static struct error *add_growers(struct search *search)
 					    .score = score_of_grower(search, grower),
 				    });
 	}
-	if (!error && growers->count > GROWERS_COMPARED)
-		search->suspects->more += growers->count - GROWERS_COMPARED;
+	if (growers->count > GROWERS_COMPARED)
+		suspects->more += growers->count - GROWERS_COMPARED;
+	for (size_t i = 0; i < suspects->count && !error; i++)
+		if (suspects->list[i].state == SUSPECT_REACHABLE)
+			error = find_telling(search, &suspects->list[i]);
 	return error;
 }
 

@@ -118,13 +118,6 @@ bool inject_thread_is_in_sequence(pid_t tid, addr_t at)
 	return !errno && at - start < length;
 }
 
-static struct error *thread_failed(pid_t tid, const char *what)
-{
-	if (errno == ESRCH)
-		return error_create(ERROR_GONE, "thread %d has ended", tid);
-	return error_create_os(errno, "cannot %s thread %d", what, tid);
-}
-
 struct error *inject_thread_settle(pid_t pid, pid_t tid)
 {
 	struct error *error = NULL;
@@ -132,14 +125,14 @@ struct error *inject_thread_settle(pid_t pid, pid_t tid)
 	int status = 0, signal = 0;
 
 	if (ptrace(PTRACE_SETOPTIONS, tid, NULL, PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD) < 0)
-		return thread_failed(tid, "trace the calls of");
+		return process_thread_error(tid, "trace the calls of");
 	for (int i = 0; !error && i < SETTLE_STOPS_MAX; i++) {
 		// First to the border of the kernel, then with an interruption waiting there.
 		if (has_begun && ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0)
-			return thread_failed(tid, "stop");
+			return process_thread_error(tid, "stop");
 		if (ptrace(has_begun ? PTRACE_CONT : PTRACE_SYSCALL, tid, NULL,
 			   (void *)(uintptr_t)signal) < 0)
-			return thread_failed(tid, "resume");
+			return process_thread_error(tid, "resume");
 		error = inject_await_stop(pid, tid, &status);
 		bool has_stopped = !error && status >> 16 == PTRACE_EVENT_STOP;
 		if (has_begun && has_stopped)
@@ -154,6 +147,6 @@ struct error *inject_thread_settle(pid_t pid, pid_t tid)
 				     "thread %d of process %d stops for another reason (%#x)", tid,
 				     pid, (unsigned)status);
 	if (!error && ptrace(PTRACE_SETOPTIONS, tid, NULL, PTRACE_O_TRACEEXEC) < 0)
-		error = thread_failed(tid, "trace the calls of");
+		error = process_thread_error(tid, "trace the calls of");
 	return error;
 }

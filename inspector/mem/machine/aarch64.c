@@ -19,6 +19,7 @@
 #include <ucontext.h>
 
 #include "base/array.h"
+#include "mem/process.h"
 
 // Linux 5.19 and 6.13: newer than elf.h may be.
 #ifndef NT_ARM_SSVE
@@ -104,13 +105,6 @@ void machine_scan_code(const unsigned char *bytes, size_t count, addr_t at, addr
 	}
 }
 
-static struct error *registers_error(pid_t tid, const char *what)
-{
-	if (errno == ESRCH)
-		return error_create(ERROR_GONE, "thread %d has ended", tid);
-	return error_create_os(errno, "cannot %s the registers of thread %d", what, tid);
-}
-
 struct error *machine_registers_read(pid_t tid, struct machine_registers *ret, bool *ret_known)
 {
 	struct iovec into = {.iov_base = &ret->user, .iov_len = sizeof(ret->user)};
@@ -118,12 +112,12 @@ struct error *machine_registers_read(pid_t tid, struct machine_registers *ret, b
 
 	*ret_known = false;
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &into) < 0)
-		return registers_error(tid, "read");
+		return process_thread_error(tid, "read the registers of");
 	// Another mode has another, shorter set.
 	*ret_known = into.iov_len == sizeof(ret->user) && !(ret->user.pstate & PSR_MODE32_BIT);
 	into = (struct iovec){.iov_base = &call, .iov_len = sizeof(call)};
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_ARM_SYSTEM_CALL, &into) < 0)
-		return registers_error(tid, "read");
+		return process_thread_error(tid, "read the registers of");
 	ret->call = call;
 	return NULL;
 }
@@ -135,10 +129,10 @@ struct error *machine_registers_write(pid_t tid, const struct machine_registers 
 	int call = (int)registers->call;
 
 	if (ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &from) < 0)
-		return registers_error(tid, "set");
+		return process_thread_error(tid, "set the registers of");
 	from = (struct iovec){.iov_base = &call, .iov_len = sizeof(call)};
 	if (ptrace(PTRACE_SETREGSET, tid, (void *)NT_ARM_SYSTEM_CALL, &from) < 0)
-		return registers_error(tid, "set");
+		return process_thread_error(tid, "set the registers of");
 	return NULL;
 }
 
@@ -382,7 +376,7 @@ struct error *machine_vectors_read(pid_t tid, struct machine_vectors **ret)
 			set_read(tid, NT_PRFPREG, set, &bytes);
 		}
 		if (!bytes && errno == ESRCH)
-			error = registers_error(tid, "read");
+			error = process_thread_error(tid, "read the registers of");
 		else
 			error = machine_vectors_make(set, bytes, is_scalable, ret);
 	}
@@ -398,7 +392,7 @@ struct error *machine_vectors_write(pid_t tid, const struct machine_vectors *vec
 	if (!vectors->is_scalable)
 		return NULL;
 	if (ptrace(PTRACE_SETREGSET, tid, (void *)NT_ARM_SVE, &from) < 0)
-		return registers_error(tid, "set");
+		return process_thread_error(tid, "set the registers of");
 	return NULL;
 }
 

@@ -16,6 +16,7 @@
 #include <ucontext.h>
 
 #include "base/array.h"
+#include "mem/process.h"
 
 enum {
 	/** Of programs of 32 bits. */
@@ -84,20 +85,13 @@ void machine_scan_code(const unsigned char *bytes, size_t count, addr_t at, addr
 		*sigreturn_at = at + (addr_t)(found - bytes);
 }
 
-static struct error *registers_error(pid_t tid, const char *what)
-{
-	if (errno == ESRCH)
-		return error_create(ERROR_GONE, "thread %d has ended", tid);
-	return error_create_os(errno, "cannot %s the registers of thread %d", what, tid);
-}
-
 struct error *machine_registers_read(pid_t tid, struct machine_registers *ret, bool *ret_known)
 {
 	struct iovec into = {.iov_base = &ret->user, .iov_len = sizeof(ret->user)};
 
 	*ret_known = false;
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &into) < 0)
-		return registers_error(tid, "read");
+		return process_thread_error(tid, "read the registers of");
 	// Another mode has another, shorter set, or at least its selector.
 	*ret_known = into.iov_len == sizeof(ret->user) && ret->user.cs != CODE_SELECTOR_32;
 	ret->call = (int64_t)ret->user.orig_rax;
@@ -111,7 +105,7 @@ struct error *machine_registers_write(pid_t tid, const struct machine_registers 
 
 	user.orig_rax = (unsigned long long)registers->call;
 	if (ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &from) < 0)
-		return registers_error(tid, "set");
+		return process_thread_error(tid, "set the registers of");
 	return NULL;
 }
 
@@ -360,7 +354,7 @@ struct error *machine_vectors_read(pid_t tid, struct machine_vectors **ret)
 	if (ptrace(PTRACE_GETREGSET, tid, (void *)NT_X86_XSTATE, &into) == 0)
 		error = machine_vectors_make(set, into.iov_len, false, ret);
 	else if (errno == ESRCH)
-		error = registers_error(tid, "read");
+		error = process_thread_error(tid, "read the registers of");
 	free(set);
 	return error;
 }

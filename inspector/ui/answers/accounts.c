@@ -91,13 +91,15 @@ static struct error *search_label(struct accounts_search *search, uint32_t from,
 	const char *chars = text_chars(&label);
 	if (error)
 		return error;
-	if (is_attribute && names_is_attribute(chars, label.length)) {
-		error = text_appendf(exact, ".%.*s", (int)label.length - 4, chars + 2);
-		return error ? error : text_append(general, text_chars(exact), exact->length);
+	// A key is a reference of the dict's, too, but no attribute.
+	if (!is_attribute || *chars != '[') {
+		error = text_append(exact, chars, label.length);
+		return error ? error : path_label_generalize(chars, general);
 	}
-	bool is_item = is_attribute && *chars == '[';
-	error = text_appendf(exact, "%s%s", is_item ? names_dict_label : "", chars);
-	if (!error && is_item)
+	error = names_append_attribute(&label, exact);
+	if (!error && names_is_attribute(chars, label.length))
+		return text_append(general, text_chars(exact), exact->length);
+	if (!error)
 		error = text_appendf(general, "%s", names_dict_label);
 	return error ? error : path_label_generalize(chars, general);
 }

@@ -4,11 +4,6 @@
 #include "base/cleanup.h"
 #include "ui/report/safe_text.h"
 
-static bool dot_text_begins_character(char c)
-{
-	return ((unsigned char)c & 0xc0) != 0x80;
-}
-
 struct error *dot_text_escape(const char *chars, struct text *into)
 {
 	struct error *error = NULL;
@@ -41,7 +36,7 @@ static size_t dot_text_offset(const struct text *text, size_t number)
 	size_t at = 0;
 
 	for (; at < text->length; at++)
-		if (dot_text_begins_character(text->chars[at]) && number-- == 0)
+		if (text_begins_character(text->chars[at]) && number-- == 0)
 			break;
 	return at;
 }
@@ -56,7 +51,7 @@ struct error *dot_text_cut(const char *chars, size_t chars_max, bool keep_end, s
 	if (error)
 		return error;
 	for (size_t i = 0; i < safe.length; i++)
-		count += dot_text_begins_character(safe.chars[i]);
+		count += text_begins_character(safe.chars[i]);
 	if (count <= chars_max)
 		return text_append(into, text_chars(&safe), safe.length);
 	if (keep_end) {
@@ -80,7 +75,7 @@ void dot_text_wrap(struct text *text, size_t chars_wanted)
 			in_line = 0;
 			continue;
 		}
-		in_line += dot_text_begins_character(*c);
+		in_line += text_begins_character(*c);
 		if (in_line > chars_wanted && blank && *c != ' ') {
 			*blank = '\n';
 			in_line = (size_t)(c - blank);

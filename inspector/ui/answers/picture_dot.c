@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "analyze/attribute.h"
+#include "analyze/names.h"
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
@@ -223,8 +224,8 @@ static struct error *picture_dot_reference(const struct picture_dot_pen *pen,
 	struct error *error =
 		heap_label(pen->dot->heap, reference->object, reference->number, &name);
 
-	if (!error && reference->object == from->dict)
-		error = attribute_append(&name, &shown);
+	if (!error && reference->object == from->dict && name.length)
+		error = names_append_attribute(&name, &shown);
 	else if (!error)
 		error = text_append(&shown, text_chars(&name), name.length);
 	if (error || !shown.length)

@@ -75,7 +75,7 @@ static struct error *chart_put(FILE *out, const char *chars, size_t chars_max)
 
 	for (const char *c = text_chars(&text); *c && !error; c++) {
 		// The bytes of a character that has begun belong to it.
-		bool begins = ((unsigned char)*c & 0xc0) != 0x80;
+		bool begins = text_begins_character(*c);
 		if (begins && shown++ == chars_max) {
 			fputs("...", out);
 			break;

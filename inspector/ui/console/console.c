@@ -401,12 +401,15 @@ static const char *console_notice(void *closure)
 	struct error *error = NULL;
 
 	console->notice.length = 0;
-	if (unrecorded)
+	if (!unrecorded && console_notices_end(console)) {
+		// The next point may not be due yet: the record ends here all the same.
+		unrecorded = recorder_stop(&console->recorder, RECORDER_ENDED);
+		error = text_appendf(&console->notice, "process %d has ended%s",
+				     (int)console->inner->pid, unrecorded ? "\n" : "");
+	}
+	if (unrecorded && !error)
 		error = command_format_error(unrecorded, NULL, COMMAND_IN_CONSOLE,
 					     &console->notice);
-	else if (console_notices_end(console))
-		error = text_appendf(&console->notice, "process %d has ended",
-				     (int)console->inner->pid);
 	// It ends with a line of its own.
 	size_t length = console->notice.length;
 	if (length && console->notice.chars[length - 1] == '\n')

@@ -14,9 +14,6 @@
 // The first is what is there unless something is set.
 static const char *const settings_on_off[] = {"on", "off", NULL};
 static const char *const settings_off_on[] = {"off", "on", NULL};
-// In the order of the choices of --snapshot.
-static const char *const settings_snapshots[] = {"copy", "clone", NULL};
-
 static const struct setting settings_table[SETTING_COUNT] = {
 	[SETTING_PAGER] = {.name = "pager",
 			   .choices = settings_on_off,
@@ -31,7 +28,7 @@ static const struct setting settings_table[SETTING_COUNT] = {
 			    .summary =
 				    "types and sizes, but no values of the process, as --redact"},
 	[SETTING_SNAPSHOT] = {.name = "snapshot",
-			      .choices = settings_snapshots,
+			      .choices = command_snapshot_choices,
 			      .summary = "what is read, as --snapshot"},
 };
 

@@ -100,7 +100,7 @@ static void object_text(const json_t *object, const char *key, char *into, size_
 	size_t length = text ? strlen(text) : 0;
 
 	if (length >= bytes)
-		for (length = bytes - 1; length && ((unsigned char)text[length] & 0xc0) == 0x80;)
+		for (length = bytes - 1; length && !text_begins_character(text[length]);)
 			length--;
 	memcpy(into, text ? text : "", length);
 	into[length] = '\0';

@@ -287,7 +287,7 @@ struct error *recorder_take(struct recorder *recorder, struct inspected *inspect
 		return error;
 	}
 	if (!alive)
-		return recorder_stop(recorder, "the process has ended");
+		return recorder_stop(recorder, RECORDER_ENDED);
 	if (recorder->options.points_max && recorder->point_count >= recorder->options.points_max)
 		return recorder_stop(recorder, "all points were taken");
 	return NULL;

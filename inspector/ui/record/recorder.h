@@ -89,6 +89,8 @@ MUST_USE struct error *recorder_take(struct recorder *recorder, struct inspected
 
 /** How a run ends that somebody asked to stop. */
 #define RECORDER_INTERRUPTED "interrupted"
+/** How one ends with the process. */
+#define RECORDER_ENDED "the process has ended"
 
 /** Ends the run, if there is one; @a how says why in a few words. */
 MUST_USE struct error *recorder_stop(struct recorder *recorder, const char *how);

@@ -170,12 +170,12 @@ struct report {
 /** Starts a document. @a head is needed during the call only. */
 MUST_USE struct error *report_begin(struct report *report, const struct report_head *head);
 /** Starts the table under @a key; rows follow, each with a cell per column. One of which no column is for
- *  programs is not in JSON. @a key and @a columns must outlive the report. */
+ *  programs is not in JSON. @a key, and what @a columns point to, must outlive the report. */
 MUST_USE struct error *report_table(struct report *report, const char *key,
 				    const struct report_column *columns, size_t count);
 /** Starts a table that goes on as long as the verb runs, for people alone: each row is shown as it comes,
  *  with all that was reported before. For programs, who get one document, the verb reports at its end
- *  what is worth keeping. @a columns must outlive the report. */
+ *  what is worth keeping. What @a columns point to must outlive the report. */
 MUST_USE struct error *report_live(struct report *report, const struct report_column *columns,
 				   size_t count);
 MUST_USE struct error *report_row(struct report *report, const struct report_cell *cells);

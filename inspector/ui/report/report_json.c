@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/text.h"
@@ -20,7 +22,7 @@ struct report_json {
 	json_t *root;
 	/** The rows of the table under way, which the root owns; NULL for one that is for people. */
 	json_t *rows;
-	const struct report_column *columns;
+	struct report_column *columns;
 	size_t column_count;
 };
 
@@ -311,9 +313,13 @@ static struct error *report_json_table(struct report *report, const char *key,
 	json->rows = NULL;
 	if (!report_json_is_for_programs(columns, count))
 		return NULL;
-	json->rows = json_array();
-	json->columns = columns;
+	free(json->columns);
+	json->columns = calloc(count, sizeof(*columns));
+	if (!json->columns)
+		return error_no_memory();
+	memcpy(json->columns, columns, count * sizeof(*columns));
 	json->column_count = count;
+	json->rows = json_array();
 	return report_json_set(json->root, key, json->rows);
 }
 
@@ -403,6 +409,7 @@ static void report_json_destroy(struct report *report)
 	struct report_json *json = (struct report_json *)report;
 
 	json_decref(json->root);
+	free(json->columns);
 	free(json);
 }
 

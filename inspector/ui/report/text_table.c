@@ -193,7 +193,11 @@ struct error *text_table_init(struct text_table *table, const struct report_colu
 {
 	struct error *error = NULL;
 
-	*table = (struct text_table){.columns = columns, .column_count = count};
+	*table = (struct text_table){.columns = calloc(count, sizeof(*columns)),
+				     .column_count = count};
+	if (!table->columns)
+		return error_no_memory();
+	memcpy(table->columns, columns, count * sizeof(*columns));
 	for (size_t i = 0; i < count && !error; i++) {
 		const char *title = columns[i].title ? columns[i].title : columns[i].key;
 
@@ -210,6 +214,7 @@ void text_table_deinit(struct text_table *table)
 {
 	for (size_t i = 0; i < table->cell_count; i++)
 		free(table->cells[i].chars);
+	free(table->columns);
 	free(table->cells);
 	free(table->widths);
 	*table = (struct text_table){0};

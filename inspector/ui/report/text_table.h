@@ -19,7 +19,8 @@ struct text_table_cell {
 
 /** Zero-initialised is no table, and valid. */
 struct text_table {
-	const struct report_column *columns;
+	/** Owned. */
+	struct report_column *columns;
 	size_t column_count;
 	/** Row by row, the headings first. */
 	struct text_table_cell *cells;
@@ -34,7 +35,7 @@ MUST_USE struct error *text_table_format(const struct report_column *column,
 					 const struct report_cell *cell, struct text *into,
 					 size_t *width);
 
-/** Starts a table with its headings. @a columns must outlive it. */
+/** Starts a table with its headings. What @a columns point to must outlive it. */
 MUST_USE struct error *text_table_init(struct text_table *table,
 				       const struct report_column *columns, size_t count);
 void text_table_deinit(struct text_table *table);

@@ -131,13 +131,7 @@ static struct error *cycles_select(const struct heap *heap, const struct cycles 
 static struct error *cycles_holder_label(const struct heap *heap, const struct cycle_row *row,
 					 struct text *into)
 {
-	const heap_edge *edges = heap_edges(heap, row->holder);
-	uint32_t count = heap_edge_count(heap, row->holder);
-
-	for (uint32_t i = 0; i < count; i++)
-		if (heap_edge_target(edges[i]) == row->held)
-			return heap_label(heap, row->holder, i, into);
-	return NULL;
+	return heap_label(heap, row->holder, heap_find_holding(heap, row->holder, row->held), into);
 }
 
 static bool cycles_is_held(const struct cycle_row *row)
