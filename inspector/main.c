@@ -164,22 +164,47 @@ static void main_close(struct main_inspected *inspected)
 	session_close(inspected->session);
 }
 
-static struct error *main_run(const struct options *options, int *ret_status)
+static struct error *main_open(pid_t pid, struct main_inspected *ret)
 {
 	const struct session_options session_options = {0};
-	CLEANUP(main_close)
-	struct main_inspected inspected = {
-		.inspected = {.ops = &main_inspected_ops, .pid = options->pid},
-	};
 
-	if (options->pid) {
-		struct error *error =
-			session_open(options->pid, &session_options, &inspected.session);
-		if (error)
-			return error;
-	}
+	*ret = (struct main_inspected){.inspected = {.ops = &main_inspected_ops, .pid = pid}};
+	return session_open(pid, &session_options, &ret->session);
+}
+
+static struct error *main_open_another(struct inspected_opener *opener, pid_t pid,
+				       struct inspected **ret)
+{
+	struct main_inspected *inspected = malloc(sizeof(*inspected));
+
+	if (!inspected)
+		return error_no_memory();
+	struct error *error = main_open(pid, inspected);
+	if (error)
+		free(inspected);
+	else
+		*ret = &inspected->inspected;
+	return error;
+}
+
+static void main_close_another(struct inspected_opener *opener, struct inspected *inspected)
+{
+	if (!inspected)
+		return;
+	main_close((struct main_inspected *)inspected);
+	free(inspected);
+}
+
+static struct error *main_run(const struct options *options, int *ret_status)
+{
+	struct inspected_opener opener = {.open = main_open_another, .close = main_close_another};
+	CLEANUP(main_close) struct main_inspected inspected = {0};
+	struct error *error = options->pid ? main_open(options->pid, &inspected) : NULL;
+
+	if (error)
+		return error;
 	return command_run(options->command, &options->arguments,
-			   options->pid ? &inspected.inspected : NULL, NULL, ret_status);
+			   options->pid ? &inspected.inspected : NULL, &opener, NULL, ret_status);
 }
 
 static int main_complain(const struct error *error, const struct command *command)

@@ -213,13 +213,15 @@ static struct error *command_answer(const struct command *command, struct comman
 }
 
 struct error *command_run(const struct command *command, const struct arguments *arguments,
-			  struct inspected *inspected, struct console *console, int *ret_status)
+			  struct inspected *inspected, struct inspected_opener *opener,
+			  struct console *console, int *ret_status)
 {
 	_cleanup_output_ struct output output = {0};
 	_cleanup_report_ struct report *report = NULL;
 	struct command_context context = {
 		.arguments = arguments,
 		.inspected = inspected,
+		.opener = opener,
 		.console = console,
 	};
 	bool aside = arguments_has(arguments, ARGUMENTS_HELP) ||

@@ -92,6 +92,8 @@ struct command_context {
 	const struct arguments *arguments;
 	/** NULL unless COMMAND_INSPECTS. */
 	struct inspected *inspected;
+	/** Opens further processes; NULL in a console, which is for one. */
+	struct inspected_opener *opener;
 	/** NULL unless COMMAND_REPORTS. The verb begins it and fills it; command_run() ends it. */
 	struct report *report;
 	/** No values are to be told. What inspected_describe() and heap_label() say keeps to it by itself;
@@ -157,12 +159,12 @@ MUST_USE struct error *command_check(const struct command *command,
 
 /**
  * Runs @a command, or shows its help or our version when the arguments say so: opens where the answer goes, makes the report, and puts the answer there whole or
- * not at all. @a console is NULL outside of one. @a ret_status is for a verb that did its work and
+ * not at all. @a opener and @a console are NULL where there is none. @a ret_status is for a verb that did its work and
  * has something to tell by its exit status.
  */
 MUST_USE struct error *command_run(const struct command *command, const struct arguments *arguments,
-				   struct inspected *inspected, struct console *console,
-				   int *ret_status);
+				   struct inspected *inspected, struct inspected_opener *opener,
+				   struct console *console, int *ret_status);
 
 /** Appends @a error as every error of ours is shown, in lines ended by a newline, with a hint at the
  *  help of @a command (may be NULL) after a wrong usage. */

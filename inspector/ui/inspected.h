@@ -120,6 +120,14 @@ struct inspected {
 	pid_t pid;
 };
 
+/** Opens other processes than the one a verb was given, for verbs that look at several. */
+struct inspected_opener {
+	/** Checks that @a pid can be inspected, as for the TARGET of a verb; does not stop it. */
+	struct error *(*open)(struct inspected_opener *opener, pid_t pid, struct inspected **ret);
+	/** What open() gave; takes NULL. */
+	void (*close)(struct inspected_opener *opener, struct inspected *inspected);
+};
+
 /** Stops the process, counts every object, lets it go. The caller deinits the census. */
 MUST_USE static inline struct error *inspected_census(struct inspected *inspected,
 						      struct session_look *look, struct census *ret)

@@ -208,7 +208,8 @@ static struct error *fake_inspected_capture(struct fake_inspected *fake,
 	_cleanup_file_ FILE *file = tmpfile();
 	assert_non_null(file);
 	assert_true(dup2(fileno(file), STDOUT_FILENO) >= 0);
-	struct error *error = command_run(command, arguments, &fake->inspected, NULL, &status);
+	struct error *error =
+		command_run(command, arguments, &fake->inspected, NULL, NULL, &status);
 	fflush(stdout);
 	assert_true(dup2(before, STDOUT_FILENO) >= 0);
 	close(before);

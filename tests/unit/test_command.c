@@ -120,7 +120,7 @@ static struct error *run(const char *line)
 	assert_null(words_split(line, &words));
 	assert_null(command_find(words.list[0], COMMAND_IN_SHELL, &command));
 	assert_null(arguments_parse(command, (int)words.count, words.list, &arguments));
-	return command_run(command, &arguments, &fake.inspected, NULL, &status);
+	return command_run(command, &arguments, &fake.inspected, NULL, NULL, &status);
 }
 
 // Runs @line with its answer in a file and returns the file's text, to be freed.

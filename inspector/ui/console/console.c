@@ -304,7 +304,7 @@ static struct error *console_run_words(struct console *console, const struct wor
 		arguments.common[inherited[i]].count +=
 			console->arguments->common[inherited[i]].count;
 	settings_apply(&console->settings, *ret_command, &arguments);
-	error = command_run(*ret_command, &arguments, &console->inspected, console, &status);
+	error = command_run(*ret_command, &arguments, &console->inspected, NULL, console, &status);
 	if (!error && !console->status)
 		console->status = status;
 	return error;
