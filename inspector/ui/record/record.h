@@ -16,13 +16,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "ui/chart/series.h"
+#include "ui/record/record_process.h"
 
 enum {
 	RECORD_SERIES_MAX = 32,
 	/** Points kept of each series: some pixels for each, and 128 KiB. */
 	RECORD_POINTS_MAX = 8192,
 	RECORD_NAME_CHARS = 40,
-	RECORD_PROGRAM_CHARS = 200,
 };
 
 struct record_series {
@@ -42,18 +42,6 @@ struct record_series {
 	int64_t min, max;
 	/** INT64_MAX when it is more. */
 	int64_t sum;
-};
-
-/** Which process it is. Empty is not known. */
-struct record_process {
-	int pid;
-	/** With the pid, it names a process for good (mem/process.h). */
-	uint64_t start_ticks;
-	char runtime[32];
-	char version[32];
-	char build[16];
-	/** Its arguments, cut. */
-	char program[RECORD_PROGRAM_CHARS];
 };
 
 struct record {

@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/array.h"
 #include "base/clock.h"
@@ -23,52 +22,17 @@ static const struct {
 	[RECORDER_PAUSE] = {"pause", SERIES_NS},
 };
 
-static int64_t recorder_calendar_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 // By the clock that nobody sets: within a run a point is as much later as it was.
 static int64_t recorder_time_ms(const struct recorder *recorder, uint64_t at_ns)
 {
 	return recorder->began_ms + (int64_t)((at_ns - recorder->began_ns) / 1000000);
 }
 
-static struct error *recorder_describe(struct record_process *process, struct inspected *inspected)
-{
-	_cleanup_free_ char *block = NULL;
-	size_t bytes = 0;
-	struct report_head head;
-	struct process_status status;
-	struct error *error = process_status_read(inspected->pid, &status);
-
-	if (!error)
-		error = process_arguments(inspected->pid, &block, &bytes);
-	if (error)
-		return error;
-	inspected_head(inspected, "watch", NULL, NULL, &head);
-	*process =
-		(struct record_process){.pid = inspected->pid, .start_ticks = status.start_ticks};
-	snprintf(process->runtime, sizeof(process->runtime), "%s", head.runtime ?: "");
-	snprintf(process->version, sizeof(process->version), "%s", head.version ?: "");
-	snprintf(process->build, sizeof(process->build), "%s", head.build ?: "");
-	while (bytes && !block[bytes - 1])
-		bytes--;
-	for (size_t i = 0; i < bytes; i++)
-		if (!block[i])
-			block[i] = ' ';
-	snprintf(process->program, sizeof(process->program), "%s", bytes ? block : "");
-	return NULL;
-}
-
 struct error *recorder_start(struct recorder *recorder, struct inspected *inspected,
 			     const struct recorder_options *options)
 {
 	struct record record = recorder->record;
-	struct error *error = recorder_describe(&record.process, inspected);
+	struct error *error = record_process_read(inspected, &record.process);
 
 	// A recording without stops has all series, too: a later one of the same record may stop.
 	for (size_t i = 0; i < RECORDER_SERIES_COUNT && !error; i++) {
@@ -86,7 +50,7 @@ struct error *recorder_start(struct recorder *recorder, struct inspected *inspec
 		.options = *options,
 		.running = true,
 		.began_ns = clock_now_ns(),
-		.began_ms = recorder_calendar_ms(),
+		.began_ms = record_now_ms(),
 	};
 	recorder->options.path = NULL;
 	recorder->due_ns = recorder->began_ns;

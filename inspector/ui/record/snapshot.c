@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+#include "ui/record/snapshot.h"
+
+#include "mem/process.h"
+
+struct error *snapshot_take(struct inspected *inspected, struct session_look *look,
+			    struct snapshot *ret)
+{
+	struct process_status status;
+
+	*ret = (struct snapshot){.time_ms = record_now_ms()};
+	*look = (struct session_look){0};
+	struct error *error = record_process_read(inspected, &ret->process);
+	if (!error)
+		error = process_status_read(inspected->pid, &status);
+	if (!error)
+		error = inspected_census(inspected, look, &ret->census);
+	if (error)
+		return error;
+	ret->rss_bytes = status.rss_bytes;
+	ret->vss_bytes = status.vss_bytes;
+	ret->ref_total = look->ref_total;
+	ret->exact = look->consistent && !ret->census.unreadable && !ret->census.truncated;
+	return NULL;
+}
+
+int64_t snapshot_refs(const struct snapshot *snapshot)
+{
+	return snapshot->ref_total >= 0 ? snapshot->ref_total
+					: (int64_t)snapshot->census.total.refs;
+}
+
+bool snapshot_is_of_same(const struct snapshot *one, const struct snapshot *other)
+{
+	return one->process.pid == other->process.pid &&
+	       one->process.start_ticks == other->process.start_ticks;
+}
+
+void snapshot_deinit(struct snapshot *snapshot)
+{
+	census_deinit(&snapshot->census);
+	*snapshot = (struct snapshot){0};
+}
