@@ -389,6 +389,14 @@ static struct error *report_text_note(struct report *report, const char *note)
 	return error ? error : report_text_line(&text->body, "%s", note);
 }
 
+static struct error *report_text_show(struct report *report)
+{
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = report_text_flush_table(text);
+
+	return error ? error : report_text_put(text);
+}
+
 static struct error *report_text_end(struct report *report)
 {
 	struct report_text *text = (struct report_text *)report;
@@ -423,6 +431,7 @@ struct error *report_text_create(FILE *out, const struct report_style *style, st
 		.heading = report_text_heading,
 		.lines = report_text_lines,
 		.note = report_text_note,
+		.show = report_text_show,
 		.amend = report_text_amend,
 		.end = report_text_end,
 		.destroy = report_text_destroy,
