@@ -3,8 +3,8 @@
 #define ANALYZE_CENSUS_PARTS_H
 
 /*
- * The rows of several censuses, those of one type beside each other, so that a type can be followed from
- * census to census in one pass.
+ * The rows of several censuses, those of one type beside each other, so that a type can be followed
+ * from census to census in one pass.
  */
 
 #include <stddef.h>
@@ -19,8 +19,8 @@ struct census_part {
 	size_t census;
 };
 
-/** All rows of all @a count censuses in the order of their names, those of one name in the order of the
- *  censuses. The caller frees *@a ret, which is never NULL, not even without a row. */
+/** All rows of all @a count censuses in the order of their names, those of one name in the order
+ *  of the censuses. The caller frees *@a ret, which is never NULL, not even without a row. */
 MUST_USE struct error *census_parts_sort(const struct census *const *censuses, size_t count,
 					 struct census_part **ret, size_t *ret_count);
 

@@ -28,8 +28,9 @@ static bool counts_grow(const uint64_t *counts, size_t count)
 }
 
 // Least squares over (i, counts[i]), which rise at least once. The first count is taken off before
-// anything is summed: a double holds small numbers exactly, and of 2^60 objects only every 256th. And
-// both are taken from their means, and R^2 from what the line leaves over: a perfect line is exactly 1.
+// anything is summed: a double holds small numbers exactly, and of 2^60 objects only every 256th.
+// And both are taken from their means, and R^2 from what the line leaves over: a perfect line is
+// exactly 1.
 static void line_fit(const uint64_t *counts, size_t count, struct growth_row *row)
 {
 	double middle = (double)(count - 1) / 2, mean = 0;

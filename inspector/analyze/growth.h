@@ -3,9 +3,9 @@
 #define ANALYZE_GROWTH_H
 
 /*
- * Which types grow under load, and by how many objects each time: a straight line through the numbers of
- * objects after iterations of one and the same load. A cache that fills bends the line, what a leak
- * leaves behind does not.
+ * Which types grow under load, and by how many objects each time: a straight line through the
+ * numbers of objects after iterations of one and the same load. A cache that fills bends the line,
+ * what a leak leaves behind does not.
  */
 
 #include "base/cleanup.h"
@@ -19,15 +19,15 @@ enum {
 	GROWTH_RISES_MIN = 2,
 };
 
-/** A type of which there were never fewer than the time before, and more in at least half of the steps,
- *  GROWTH_RISES_MIN at least. */
+/** A type of which there were never fewer than the time before, and more in at least half of the
+ *  steps, GROWTH_RISES_MIN at least. */
 struct growth_row {
 	/** Lives as long as the censuses. */
 	const char *name;
 	/** Objects more per iteration: the slope of the least squares line; above 0. */
 	double per_iteration;
-	/** How much of the change the line explains: the coefficient of determination R^2, 0 to 1; 1 when
-	 *  each iteration left as many as the others. */
+	/** How much of the change the line explains: the coefficient of determination R^2, 0 to
+	 *  1; 1 when each iteration left as many as the others. */
 	double confidence;
 	/** Objects in the first census and in the last. */
 	uint64_t count_first;
@@ -39,12 +39,13 @@ struct growth {
 	/** Most objects per iteration first, then by name. */
 	struct growth_row *rows;
 	size_t row_count;
-	/** From one census to the next. Below GROWTH_RISES_MIN nothing can be said: there are no rows. */
+	/** From one census to the next. Below GROWTH_RISES_MIN nothing can be said: there are no
+	 *  rows. */
 	size_t step_count;
 };
 
-/** @a censuses[0] is the look after the warm-up, the others those after each iteration that followed;
- *  @a count of them, any number. They outlive *@a ret. */
+/** @a censuses[0] is the look after the warm-up, the others those after each iteration that
+ *  followed; @a count of them, any number. They outlive *@a ret. */
 MUST_USE struct error *growth_find(const struct census *const *censuses, size_t count,
 				   struct growth *ret);
 

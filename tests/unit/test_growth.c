@@ -98,7 +98,7 @@ static void most_per_iteration_comes_first_then_the_name(void **state)
 
 static void a_line_by_hand_is_the_line_computed(void **state)
 {
-	// Deviations from the means: -1.5 -0.5 0.5 1.5, and -3 -1 0 4; slope 11 / 5, R^2 121 / (5 * 26).
+	// From the means: -1.5 -0.5 0.5 1.5, and -3 -1 0 4. Slope 11 / 5, R^2 121 / (5 * 26).
 	given("dict", 1, 3, 4, 8);
 	when_found(4);
 	then_growth("dict 2.20 0.931 1..8");

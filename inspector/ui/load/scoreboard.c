@@ -98,7 +98,7 @@ static struct error *grown_append(struct text *into, const struct snapshot *afte
 		// Most new objects come first.
 		if (row->count <= 0)
 			break;
-		error = text_appendf(into, i ? "; " : " ");
+		error = text_appendf(into, "%s", i ? "; " : " ");
 		if (!error)
 			error = type_append(into, after, row->name);
 		if (!error)

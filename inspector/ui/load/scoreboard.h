@@ -6,7 +6,9 @@
  * Types in the forms that Launchpad's tools read: the scoreboard, a file per process that is
  * written anew at each look,
  *
- *     12345.0     5021 <class 'dict'>     304 <class 'list'>
+ *     12345.0
+ *     5021 <class 'dict'>
+ *     304 <class 'list'>
  *
  * and the leak log, with a line for each look:
  *
