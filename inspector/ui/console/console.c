@@ -86,11 +86,11 @@ static struct error *console_remember_census(struct console *console, const stru
 	return error;
 }
 
-static struct error *console_census(struct inspected *inspected, struct session_look *look,
-				    struct census *ret)
+static struct error *console_census(struct inspected *inspected, bool caches,
+				    struct session_look *look, struct census *ret)
 {
 	struct console *console = (struct console *)inspected;
-	struct error *error = inspected_census(console->inner, look, ret);
+	struct error *error = console->inner->ops->census(console->inner, caches, look, ret);
 
 	return error ? error : console_remember_census(console, ret);
 }

@@ -432,13 +432,18 @@ struct error *load_report_ranking(struct report *report, const struct load_ranki
 struct error *load_report_notes(struct report *report, const struct load *load)
 {
 	const struct snapshot *last = &load->looks[load->look_count - 1].snapshot;
-	char failed[HUMAN_CHARS], runs[HUMAN_CHARS], settle[DURATION_CHARS];
+	char cached[HUMAN_CHARS], failed[HUMAN_CHARS], runs[HUMAN_CHARS], settle[DURATION_CHARS];
 	struct error *error = NULL;
 
 	if (last->ref_total < 0)
 		error = report_note(report, "sys refcount is the sum over all objects on the heap: "
 					    "this is a release build, which keeps no total of its "
 					    "own");
+	if (!error && last->census.cached_count)
+		error = report_note(report,
+				    "%s strings that only the interpreter's cache of methods keeps "
+				    "are left out: it gives them up when it needs the place",
+				    human_count((int64_t)last->census.cached_count, cached));
 	if (!error && load->failed_count)
 		error = report_note(report, "%s of %s runs of the command failed%s%s",
 				    human_count((int64_t)load->failed_count, failed),
