@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Grows as it is told: "grow N" keeps N more instances, "litter N" puts N more into gc.garbage, "big N"
-keeps N more bytes."""
+keeps N more bytes, "swing N" has just N of another kind."""
 import gc
 
 import conversation
@@ -10,8 +10,13 @@ class Kept(object):
     pass
 
 
+class Swinging(object):
+    pass
+
+
 kept = []
 big = []
+swinging = []
 
 
 def grow(count):
@@ -28,4 +33,10 @@ def more(size):
     big.append(bytearray(b"x") * int(size))
 
 
-conversation.serve({"grow": grow, "litter": litter, "big": more})
+def swing(count):
+    del swinging[:]
+    for _ in range(int(count)):
+        swinging.append(Swinging())
+
+
+conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing})
