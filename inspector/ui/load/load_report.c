@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 #include "base/duration.h"
@@ -382,6 +383,7 @@ enum ranking_column {
 	RANKING_PER_REQUEST,
 	RANKING_BYTES,
 	RANKING_TYPES,
+	RANKING_TELLING,
 	RANKING_COLUMNS,
 };
 
@@ -392,8 +394,32 @@ static const struct report_column ranking_columns[RANKING_COLUMNS] = {
 			     .unit = REPORT_REAL},
 	[RANKING_PER_REQUEST] = {.key = "per_request", .title = "per request", .unit = REPORT_REAL},
 	[RANKING_BYTES] = {.key = "bytes", .title = "bytes per iteration", .unit = REPORT_BYTES},
-	[RANKING_TYPES] = {.key = "types", .title = "types that grow", .unit = REPORT_TEXTS},
+	[RANKING_TYPES] = {.key = "types", .unit = REPORT_TEXTS, .reader = REPORT_FOR_PROGRAMS},
+	[RANKING_TELLING] = {.key = "telling",
+			     .title = "types that grow",
+			     .unit = REPORT_TEXT,
+			     .reader = REPORT_FOR_PEOPLE},
 };
+
+// A few of the types for people: a class of the program's tells more than a dict, so those come first.
+static struct error *telling_types(const struct growth *growth, struct text *into)
+{
+	enum { TOLD_MAX = 3 };
+	size_t told = 0;
+	struct error *error = NULL;
+
+	for (int pass = 0; pass < 2; pass++)
+		for (size_t i = 0; i < growth->row_count && told < TOLD_MAX && !error; i++) {
+			const char *name = growth->rows[i].name;
+			bool of_program = strchr(name, '.');
+			if (of_program != (pass == 0))
+				continue;
+			error = text_appendf(into, "%s%s", told++ ? ", " : "", name);
+		}
+	if (error || growth->row_count <= told)
+		return error;
+	return text_appendf(into, " and %zu more", growth->row_count - told);
+}
 
 static struct error *ranking_row(struct report *report, const struct load_growth *block,
 				 uint64_t per)
@@ -401,10 +427,15 @@ static struct error *ranking_row(struct report *report, const struct load_growth
 	_cleanup_free_ const char **names =
 		calloc(block->growth.row_count + 1, sizeof(const char *));
 
+	_cleanup_text_ struct text telling = {0};
+
 	if (!names)
 		return error_no_memory();
 	for (size_t i = 0; i < block->growth.row_count; i++)
 		names[i] = block->growth.rows[i].name;
+	struct error *error = telling_types(&block->growth, &telling);
+	if (error)
+		return error;
 	const struct report_cell cells[RANKING_COLUMNS] = {
 		[RANKING_URL] = {.text = block->url},
 		[RANKING_OBJECTS] = {.real = block->objects_per_iteration},
@@ -413,6 +444,7 @@ static struct error *ranking_row(struct report *report, const struct load_growth
 					 .absent = !per},
 		[RANKING_BYTES] = {.number = (int64_t)block->bytes_per_iteration},
 		[RANKING_TYPES] = {.texts = names, .count = block->growth.row_count},
+		[RANKING_TELLING] = {.text = text_chars(&telling)},
 	};
 	return report_row(report, cells);
 }

@@ -361,7 +361,7 @@ static struct error *diff_run(struct command_context *context)
 }
 
 static const struct command_example diff_examples[] = {
-	{"diff before.snap 4711", "what has changed since the snapshot"},
+	{"diff before.snap 4711 -n 3", "what has changed since the snapshot"},
 	{"diff night1.snap night2.snap night3.snap --grows", "what only grew"},
 };
 
@@ -391,6 +391,20 @@ const struct command command_diff = {
 	.option_count = ARRAY_COUNT(diff_options),
 	.examples = diff_examples,
 	.example_count = ARRAY_COUNT(diff_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"TYPE             INSTANCES     REFS        SIZE     NOW\n"
+		"str                 +2,800   +5,186  +162.1 KiB  22,738\n"
+		"frame               +2,200   +2,400  +292.2 KiB   2,200\n"
+		"tuple               +1,198   +1,798   +68.6 KiB   9,700\n"
+		"(35 more types)     +7,594  +20,916    +2.6 MiB  24,965\n"
+		"total              +13,792  +30,300    +3.1 MiB  59,603\n"
+		"\n"
+		"132,381 references in all (to objects on the heap), +30,300; resident memory +3.4 MiB; "
+		"345 ms apart\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE,
 	.run = diff_run,
 };

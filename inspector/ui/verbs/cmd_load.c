@@ -312,6 +312,30 @@ const struct command command_load = {
 	.option_count = ARRAY_COUNT(load_options),
 	.examples = load_examples,
 	.example_count = ARRAY_COUNT(load_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"Iteration 4\n"
+		"  ran: ab -q -n 100 -c 4 http://127.0.0.1:8000/cycle (exit 0) in 0.077 seconds\n"
+		"  sum detail refcount=134611   sys refcount=134611   change=499 (4.99 per request)\n"
+		"    Leak details, changes in instances and refcounts by type/class:\n"
+		"    type/class                                               insts   refs  per request\n"
+		"    -------------------------------------------------------  -----   ----  -----------\n"
+		"    bytearray                                                  100    100         1.00\n"
+		"    leak_demo.Child                                            100    100         1.00\n"
+		"    leak_demo.Parent                                           100    100         1.00\n"
+		"    str                                                          0     -1         0.00\n"
+		"    type                                                         0    200         0.00\n"
+		"    -------------------------------------------------------  -----   ----  -----------\n"
+		"    total                                                      300    499         3.00\n"
+		"\n"
+		"Verdict\n"
+		"GROWING TYPE      PER ITERATION  PER REQUEST  CONFIDENCE  FROM     TO\n"
+		"bytearray               100.000        1.000       1.000   800  1,100\n"
+		"leak_demo.Child         100.000        1.000       1.000   600    900\n"
+		"leak_demo.Parent        100.000        1.000       1.000   600    900\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE |
 		 COMMAND_GOES_ON,
 	.check = load_check,

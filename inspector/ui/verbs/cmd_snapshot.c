@@ -95,6 +95,17 @@ const struct command command_snapshot = {
 		"The file is there when it is whole, and not before.",
 	.examples = snapshot_examples,
 	.example_count = ARRAY_COUNT(snapshot_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"file     before.snap\n"
+		"types    128\n"
+		"objects  50,090\n"
+		"size     10.7 MiB\n"
+		"refs     102,133\n"
+		"rss      24.1 MiB\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_WRITES_FILE |
 		 COMMAND_EVERYWHERE,
 	.run = snapshot_run,
@@ -128,6 +139,16 @@ const struct command command_save = {
 		"the same name is replaced. The verb snapshot keeps them in files.",
 	.examples = save_examples,
 	.example_count = ARRAY_COUNT(save_examples),
+	// clang-format off
+	.example_output =
+		"...\n"
+		"name     before\n"
+		"types    128\n"
+		"objects  50,090\n"
+		"...\n"
+		"'diff before' tells what has changed since\n"
+		"...\n",
+	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_IN_CONSOLE,
 	.check = save_check,
 	.run = save_run,
