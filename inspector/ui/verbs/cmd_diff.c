@@ -386,7 +386,12 @@ const struct command command_diff = {
 		"never fewer and at\n"
 		"least twice more; once is one rise (something was filled or loaded); it swings "
 		"when there were\n"
-		"fewer, too; it shrinks; it is steady when only sizes or references changed.",
+		"fewer, too; it shrinks; it is steady when only sizes or references changed.\n"
+		"\n"
+		"In JSON: 'types' with name, instances, refs, size (changes), now, trend; "
+		"'sys_refcount', 'change',\n"
+		"'rss_change' in bytes, 'snapshots' (how many), 'exact', 'from_ms' and 'to_ms' "
+		"since 1970.",
 	.options = diff_options,
 	.option_count = ARRAY_COUNT(diff_options),
 	.examples = diff_examples,

@@ -307,7 +307,17 @@ const struct command command_load = {
 		"change of resident memory\n"
 		"and of each type that grew; --memory-log eight columns: timestamp, page id, "
 		"oops id, duration, and\n"
-		"virtual and resident memory before and after.",
+		"virtual and resident memory before and after.\n"
+		"\n"
+		"In JSON: 'iterations' with n, warm_up, page_id, command (words, exit, seconds), "
+		"sum_refcount,\n"
+		"sys_refcount, change, rss_change, at_rest, exact and types (as in diff); "
+		"'verdict' with growing\n"
+		"(page_id, name, per_iteration, per_request, confidence, from, to) and steps; "
+		"with --urls 'urls' (url,\n"
+		"objects and bytes per iteration, per_request, types); with --bisect 'bisect' "
+		"(urls, runs, leaking,\n"
+		"unconfirmed) and no verdict.",
 	.options = load_options,
 	.option_count = ARRAY_COUNT(load_options),
 	.examples = load_examples,
