@@ -177,7 +177,9 @@ def test_three_of_two_hundred_are_found_by_halves(start_demo, leakinspect, tmp_p
     assert {row["url"] for row in report["urls"]} == {demo.url + page for page in leaking.values()}
     assert report["bisect"]["urls"] == 200 and report["bisect"]["leaking"] == 3
     assert report["bisect"]["runs"] <= 40
-    assert report["bisect"]["runs"] == len(report["iterations"])
+    runs = report["iterations"]
+    assert [run["n"] for run in runs] == list(range(1, report["bisect"]["runs"] + 1))
+    assert [run["warm_up"] for run in runs] == [True] + [False] * (len(runs) - 1)
 
 
 def test_the_exit_status_tells_growth_apart(debian_service, leakinspect):

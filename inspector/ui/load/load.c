@@ -222,7 +222,8 @@ struct error *load_iterate(struct load *load, const char *page_id, const char *c
 		load_command_text(load->options.words, url_count == 1 ? urls[0] : NULL, &text);
 
 	*ret = (struct load_iteration){.look = load->look_count - 1,
-				       .number = (unsigned)load->look_count};
+				       .number = (unsigned)load->look_count,
+				       .is_warm_up = load->look_count == 1};
 	if (error)
 		return error;
 	ret->command = strdup(text_chars(&text));

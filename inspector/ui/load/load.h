@@ -32,8 +32,9 @@ struct load_look {
 
 /** One iteration: what ran, and between which looks of the block. */
 struct load_iteration {
-	/** From 1; the first is the warm-up. */
+	/** From 1; the first of a block is the warm-up. Who counts otherwise sets them anew. */
 	unsigned number;
+	bool is_warm_up;
 	/** What it is called in logs and reports, or NULL; the command. Owned. */
 	char *page_id;
 	char *command;

@@ -24,6 +24,7 @@ struct hunt {
 	/** The group that is run; room for all. */
 	const char **group;
 	size_t group_count;
+	bool is_warm;
 };
 
 static void hunt_deinit(struct hunt *hunt)
@@ -39,6 +40,10 @@ static struct error *hunt_run(struct hunt *hunt, const char *what)
 	struct error *error =
 		load_iterate(hunt->load, what, hunt->group, hunt->group_count, &iteration);
 
+	// The warm-up was the first run; each answer came of one more.
+	iteration.is_warm_up = !hunt->is_warm;
+	iteration.number = hunt->is_warm ? (unsigned)hunt->halving.run_count + 2 : 1;
+	hunt->is_warm = true;
 	return error ? error
 		     : load_report_iteration(hunt->report, hunt->load, &iteration, hunt->style);
 }
