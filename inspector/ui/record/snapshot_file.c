@@ -215,7 +215,7 @@ static struct error *file_open(const char *path, FILE **ret)
 
 struct error *snapshot_read(const char *path, struct snapshot *ret)
 {
-	FILE *in;
+	FILE *in = NULL;
 	json_error_t where;
 	struct error *error = file_open(path, &in);
 
