@@ -84,10 +84,14 @@ static const char watch_example_output[] =
 	"...\n";
 
 static const struct command_example watch_examples[] = {
-	{"watch 4711 --interval 10s", "a line every ten seconds until Ctrl-C"},
+	{"watch 4711 --interval 10s | cat", "a line every ten seconds until Ctrl-C"},
+	{"watch 4711", "a screen instead: the types that grow, most first"},
 	{"watch 4711 -i 1m -c 60 --record night.record",
 	 "an hour of it, kept for stats --record night.record"},
 	{"watch 4711 -i 1s --no-stop", "what /proc tells, without a single stop"},
+	{"watch 4711 --children --listen 9118", "a server and its workers, for Prometheus"},
+	{"watch 4711 --when 'growth(app.Session)>100/min' --save '%p-%t.snapshot'",
+	 "what there was when sessions began to pile up"},
 };
 
 const struct command command_watch = {
@@ -100,11 +104,45 @@ const struct command command_watch = {
 		"(rss, vss, pss)\n"
 		"as /proc tells them, how many objects there are (objects), how many of them are "
 		"in gc.garbage\n"
-		"(garbage), and for how long the process stood still for it (pause). From the "
-		"shell a line comes\n"
-		"with each point, until N points are there, until Ctrl-C, or until the process "
-		"has ended; then the\n"
-		"change of each is summed up, and the exit status is 0.\n"
+		"(garbage), and for how long the process stood still for it (pause). A terminal "
+		"becomes a screen that\n"
+		"is drawn anew in place, with the types that there are more and more of; "
+		"elsewhere a line comes with\n"
+		"each point. That goes on until N points are there, until Ctrl-C, or until the "
+		"process has ended; then\n"
+		"the change of each is summed up, and the exit status is 0.\n"
+		"\n"
+		"Growth is what there is more of than at the first point. Its trend: 'grows' never "
+		"had fewer and had\n"
+		"more at least twice, 'once' had more a single time, 'swings' goes up and down. Of "
+		"the counts the\n"
+		"first, the last and four in between are compared, the younger the closer "
+		"together.\n"
+		"\n"
+		"Further PIDs are watched together with the first, and so are, with --children, "
+		"its children and\n"
+		"theirs that are Python: those that come later, too, and until they end. Each "
+		"has rows of its own, and\n"
+		"none ends the watch of another.\n"
+		"\n"
+		"--metrics and --listen tell the last point of each process, and stop it no more "
+		"often than the\n"
+		"interval says, however often somebody reads: leakinspect_objects, "
+		"leakinspect_objects_growth,\n"
+		"leakinspect_type_objects{type}, leakinspect_type_growth_objects{type}, "
+		"leakinspect_gc_garbage_objects,\n"
+		"leakinspect_pause_seconds_total, process_resident_memory_bytes and more, each "
+		"with its pid. Whoever\n"
+		"can reach ADDR:PORT can read them: names of types and numbers, no values.\n"
+		"\n"
+		"--when tells when a condition becomes true, and again only after it was false. "
+		"What grows by the\n"
+		"minute is what came since a minute ago or a little longer; within the first "
+		"minute, since the\n"
+		"beginning. CMD may run for a minute and holds no point back; what it writes goes "
+		"to stderr. FILE of\n"
+		"--save has the counts of that very point, without another stop; --force lets it "
+		"take another's place.\n"
 		"\n"
 		"In the console, 'watch 10s' records while you do something else, also while you "
 		"do nothing; 'stats'\n"
@@ -114,20 +152,27 @@ const struct command command_watch = {
 		"\n"
 		"A point stops the process twice, for the state of its collector and to count its "
 		"objects. Where that\n"
-		"would be more than --max-pause-share of the time, the next point comes later. "
-		"Memory of\n"
-		"leakinspect is bounded: of each series some thousand points are kept, and of "
-		"those in between the\n"
-		"lowest and the highest.\n"
+		"would be more than --max-pause-share of the time, the next point comes later; "
+		"what it came to is told.\n"
+		"Memory of leakinspect is bounded: of each series some thousand points are kept, "
+		"and of those in\n"
+		"between the lowest and the highest.\n"
 		"\n"
 		"With --json there is one document at the end: 'series' with name, unit (bytes, "
 		"count, ns), count,\n"
 		"piece_ms (what it is thinned to), first, last, change, min, max and points "
 		"(time_ms since 1970,\n"
-		"value), and 'recording' with from_ms, to_ms, recorded_ms, points, inexact, "
-		"pause_share, ended and\n"
-		"program. What wants to follow reads FILE of --record: a JSON object on each line, "
-		"written at once.",
+		"value), 'recording' with from_ms, to_ms, recorded_ms, points, inexact, "
+		"pause_share, ended and program,\n"
+		"and 'types' with name, count, instances (as a change), per_minute, size (as a "
+		"change) and trend. Of\n"
+		"several processes these are the first's, types have a pid, and 'processes' has "
+		"each: pid, child, points,\n"
+		"rss, rss_change, objects, objects_change, garbage, pause_share, ended, program. "
+		"With --when there is\n"
+		"'triggers': time_ms, pid, condition, value, saved, exit. What wants to follow "
+		"reads FILE of --record:\n"
+		"a JSON object on each line, written at once.",
 	.options = watch_option_table,
 	.option_count = ARRAY_COUNT(watch_option_table),
 	.examples = watch_examples,

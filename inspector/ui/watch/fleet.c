@@ -120,7 +120,8 @@ struct error *fleet_add(struct fleet *fleet, pid_t pid)
 	if (fleet->count == FLEET_MEMBERS_MAX)
 		return error_create(ERROR_USAGE, "at most %d processes are watched together",
 				    FLEET_MEMBERS_MAX);
-	return fleet_open(fleet, pid, false);
+	struct error *error = fleet_open(fleet, pid, false);
+	return error ? error_prefix(error, "process %d", pid) : NULL;
 }
 
 struct error *fleet_take_point(struct fleet_member *member)

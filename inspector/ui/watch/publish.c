@@ -77,7 +77,7 @@ static struct error *publish_member(const struct fleet_member *member, size_t to
 
 	*into = (struct metrics_process){
 		.pid = member->identity.pid,
-		.is_up = recorder->running && (counted || recorder->options.no_stop),
+		.is_up = counted || recorder->options.no_stop,
 		.start_seconds = member->start_seconds,
 		.point_seconds = (double)recorder->time_ms / 1e3,
 		.interval_seconds = (double)recorder->planned_ns / 1e9,

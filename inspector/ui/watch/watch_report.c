@@ -21,24 +21,39 @@ static int compare_type_rows(const void *left, const void *right)
 	return by_name ? by_name : (a->pid > b->pid) - (a->pid < b->pid);
 }
 
+// Of some types only the references changed: no growth.
+static bool watch_type_is_told(const struct change_row *change)
+{
+	return change->count || change->size_bytes;
+}
+
 static struct error *watch_types_of(const struct fleet_member *member, size_t max,
 				    struct watch_type_rows *rows, size_t *capacity)
 {
 	_cleanup_changes_ struct changes changes = {0};
 	int64_t span_ms = growth_span_ms(&member->growth);
 	struct error *error = growth_find(&member->growth, &changes);
-	size_t wanted = changes.row_count < max ? changes.row_count : max;
+	size_t wanted = changes.row_count < max ? changes.row_count : max, taken = 0;
 
 	if (!error)
 		error = array_reserve(&rows->rows, capacity, rows->count + wanted + 1,
 				      sizeof(*rows->rows));
-	for (size_t i = 0; i < wanted && !error; i++)
+	for (size_t i = 0; i < changes.row_count && !error; i++) {
+		const struct change_row *change = &changes.rows[i];
+
+		if (!watch_type_is_told(change))
+			continue;
+		if (taken == wanted) {
+			rows->more_count++;
+			continue;
+		}
 		rows->rows[rows->count++] = (struct watch_type_row){
 			.pid = member->identity.pid,
-			.change = changes.rows[i],
-			.per_minute = growth_per_minute(changes.rows[i].count, span_ms),
+			.change = *change,
+			.per_minute = growth_per_minute(change->count, span_ms),
 		};
-	rows->more_count += changes.row_count - wanted;
+		taken++;
+	}
 	return error;
 }
 
