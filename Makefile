@@ -23,7 +23,7 @@ CFLAGS   ?= -O2 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wno-unused-parameter
 CPPFLAGS += -Iinspector -I. -I$(SYSROOT)/usr/include/libdwarf -D_GNU_SOURCE -DLEAKINSPECT_VERSION='"$(VERSION)"'
-LDLIBS   += -ldwarf -lelf -lreadline -ljansson -lsqlite3 -lpthread -lm
+LDLIBS   += -ldwarf -lelf -lreadline -ljansson -lsqlite3 -lmicrohttpd -lpthread -lm
 
 ifdef SAN
 BUILD    := build-san

@@ -329,6 +329,15 @@ void census_deinit(struct census *census)
 	*census = (struct census){0};
 }
 
+size_t census_trim(struct census *census, size_t rows_max)
+{
+	size_t cut = 0;
+
+	for (; census->row_count > rows_max; cut++)
+		free((char *)census->rows[--census->row_count].name);
+	return cut;
+}
+
 const struct census_row *census_find(const struct census *census, const char *name)
 {
 	for (size_t i = 0; i < census->row_count; i++)

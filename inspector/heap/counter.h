@@ -51,6 +51,9 @@ MUST_USE struct error *counter_census(const struct heap_sink *counter, struct ce
 void census_deinit(struct census *census);
 #define _cleanup_census_ CLEANUP(census_deinit)
 
+/** Drops all but the first @a rows_max rows; the total stays that of all. Returns how many that were. */
+size_t census_trim(struct census *census, size_t rows_max);
+
 /** The row of @a name, or NULL. */
 const struct census_row *census_find(const struct census *census, const char *name);
 

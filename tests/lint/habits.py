@@ -5,8 +5,9 @@
     tests/lint/habits.py [ROOT]
 
 Versions of the runtime are named in targets/cpython/layout* and runtime* alone; everywhere else the
-code asks which members exist. Only main, the console, the prompt of repl and the progress line write to the
-terminal by themselves. A file has at most 600 lines. A source file tells its licence.
+code asks which members exist. Only main, the console, the prompt of repl, the progress line and watch (where
+its metrics are served) write to the terminal by themselves. A file has at most 600 lines. A source file tells
+its licence.
 """
 
 import fnmatch
@@ -26,7 +27,8 @@ VERSION_TEST = re.compile(r"\bPY_(?:VERSION|MAJOR|MINOR|MICRO)\w*|\b(?:\w*versio
                           + COMPARED)
 
 TALKERS = ["inspector/main.c", "inspector/options.c", "inspector/ui/console/console*.c",
-           "inspector/ui/progress*.c", "inspector/ui/verbs/cmd_repl.c", "inspector/ui/console/repl_line.c",
+           "inspector/ui/progress*.c", "inspector/ui/verbs/cmd_repl.c", "inspector/ui/verbs/cmd_watch.c",
+           "inspector/ui/console/repl_line.c",
            "inspector/ui/answers/code_answer.c"]
 TALK = re.compile(r"\bstderr\b|\b(?:perror|printf|puts|putchar|vprintf)\s*\(")
 

@@ -20,7 +20,7 @@ packages_of() {
 	case $1 in
 	build)
 		echo gcc libc6-dev make pkg-config
-		echo libdwarf-dev libelf-dev libreadline-dev libjansson-dev libsqlite3-dev
+		echo libdwarf-dev libelf-dev libreadline-dev libjansson-dev libsqlite3-dev libmicrohttpd-dev
 		;;
 	demo)
 		# The -dbg package describes the very build of the interpreter that it depends on by
@@ -37,6 +37,9 @@ packages_of() {
 		packages_of pictures
 		echo libcmocka-dev gdb gdbserver less sqlite3 librsvg2-bin tmux
 		echo python3 python3-pytest python3-pytest-xdist python3-pexpect
+		# A Prometheus of the tests' own; the services that these packages bring are not asked for,
+		# and run where there is an init alone.
+		echo prometheus prometheus-node-exporter python3-prometheus-client
 		;;
 	lint)
 		packages_of build

@@ -32,6 +32,8 @@ struct error *recorder_start(struct recorder *recorder, struct inspected *inspec
 			     const struct recorder_options *options)
 {
 	struct record record = recorder->record;
+
+	census_deinit(&recorder->census);
 	struct error *error = record_process_read(inspected, &record.process);
 
 	// A recording without stops has all series, too: a later one of the same record may stop.
@@ -108,7 +110,7 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 		point->values[RECORDER_GARBAGE] = facts.garbage_count;
 	target_facts_deinit(&facts);
 	look = (struct session_look){0};
-	error = inspected_census(inspected, &look, &census);
+	error = inspected_census_without_caches(inspected, &look, &census);
 	point_add_look(recorder, point, &look);
 	recorder->look = look;
 	if (error)
@@ -120,6 +122,11 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 		recorder->unreadable = census.unreadable;
 	if (census.truncated > recorder->truncated)
 		recorder->truncated = census.truncated;
+	if (recorder->options.keeps_census) {
+		recorder->census = census;
+		recorder->has_census = true;
+		census = (struct census){0};
+	}
 	return NULL;
 }
 
@@ -220,6 +227,8 @@ static struct error *recorder_measure(struct recorder *recorder, struct inspecte
 	point.begin_ns = clock_now_ns();
 	point.pause_total_ns = 0;
 	point.inexact = false;
+	census_deinit(&recorder->census);
+	recorder->has_census = false;
 	*ret_alive = recorder_read_memory(recorder, &point);
 	if (!*ret_alive)
 		return NULL;
@@ -276,5 +285,6 @@ void recorder_deinit(struct recorder *recorder)
 {
 	record_writer_close(recorder->writer);
 	record_deinit(&recorder->record);
+	census_deinit(&recorder->census);
 	*recorder = (struct recorder){0};
 }

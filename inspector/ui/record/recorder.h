@@ -37,6 +37,8 @@ struct recorder_options {
 	double pause_share_max;
 	/** The process is never stopped: no objects, no garbage. */
 	bool no_stop;
+	/** The last census is kept, for who wants to know about types. */
+	bool keeps_census;
 	/** The file that points are appended to, or NULL; needed to start only. */
 	const char *path;
 };
@@ -57,6 +59,9 @@ struct recorder {
 	int64_t values[RECORD_SERIES_MAX];
 	/** How the stops of this run went; and the last census. */
 	struct session_look look;
+	/** The last point has one; its owner may take what is in it. With options.keeps_census. */
+	bool has_census;
+	struct census census;
 	unsigned stops;
 	uint64_t pause_ns;
 	uint64_t pause_total_ns;

@@ -61,6 +61,16 @@ struct error *report_heading(struct report *report, const char *format, ...)
 	return error;
 }
 
+struct error *report_remark(struct report *report, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	struct error *error = report_line(report, report->ops->remark, format, args);
+	va_end(args);
+	return error;
+}
+
 struct error *report_note(struct report *report, const char *format, ...)
 {
 	va_list args;

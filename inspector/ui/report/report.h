@@ -146,6 +146,7 @@ struct report_ops {
 				const struct report_cell *cells);
 	struct error *(*heading)(struct report *report, const char *text);
 	struct error *(*lines)(struct report *report, const char *const *lines, size_t count);
+	struct error *(*remark)(struct report *report, const char *text);
 	struct error *(*note)(struct report *report, const char *text);
 	struct error *(*show)(struct report *report);
 	struct error *(*amend)(struct report *report, const struct report_head *head);
@@ -191,6 +192,9 @@ MUST_USE PRINTF_LIKE(2, 3) struct error *report_heading(struct report *report, c
 							...);
 /** Lines for people that are no table (a traceback), below the heading before them; nothing in JSON. */
 MUST_USE struct error *report_lines(struct report *report, const char *const *lines, size_t count);
+/** A line for people between two rows of a live table, shown at once; nothing in JSON. */
+MUST_USE PRINTF_LIKE(2, 3) struct error *report_remark(struct report *report, const char *format,
+						       ...);
 /** A sentence for people, and an element of "notes" in JSON. */
 MUST_USE PRINTF_LIKE(2, 3) struct error *report_note(struct report *report, const char *format,
 						     ...);

@@ -384,6 +384,11 @@ static struct error *report_json_lines(struct report *report, const char *const 
 	return NULL;
 }
 
+static struct error *report_json_remark(struct report *report, const char *text)
+{
+	return NULL;
+}
+
 static struct error *report_json_note(struct report *report, const char *text)
 {
 	struct report_json *json = (struct report_json *)report;
@@ -429,6 +434,7 @@ struct error *report_json_create(FILE *out, struct report **ret)
 		.object = report_json_object,
 		.heading = report_json_heading,
 		.lines = report_json_lines,
+		.remark = report_json_remark,
 		.note = report_json_note,
 		// Keys that are set again take the place of those before.
 		.show = report_json_show,

@@ -376,6 +376,14 @@ static struct error *report_text_lines(struct report *report, const char *const 
 	return error;
 }
 
+static struct error *report_text_remark(struct report *report, const char *remark)
+{
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = report_text_line(&text->body, "%s", remark);
+
+	return error ? error : report_text_put(text);
+}
+
 static struct error *report_text_note(struct report *report, const char *note)
 {
 	struct report_text *text = (struct report_text *)report;
@@ -430,6 +438,7 @@ struct error *report_text_create(FILE *out, const struct report_style *style, st
 		.object = report_text_object,
 		.heading = report_text_heading,
 		.lines = report_text_lines,
+		.remark = report_text_remark,
 		.note = report_text_note,
 		.show = report_text_show,
 		.amend = report_text_amend,
