@@ -17,13 +17,15 @@ enum { DEPTH = 4 };
 // A chain of processes, each the child of the one before; their pids come through @a fd.
 static void chain(int depth, int fd)
 {
-	pid_t self = getpid();
+	for (; depth > 0; depth--) {
+		pid_t self = getpid();
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (write(fd, &self, sizeof(self)) != sizeof(self))
-		_exit(1);
-	if (depth > 1 && fork() == 0)
-		chain(depth - 1, fd);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (write(fd, &self, sizeof(self)) != sizeof(self))
+			_exit(1);
+		if (depth == 1 || fork() != 0)
+			break;
+	}
 	pause();
 	_exit(0);
 }
