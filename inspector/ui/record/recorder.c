@@ -247,16 +247,21 @@ static struct error *recorder_measure(struct recorder *recorder, struct inspecte
 	return error;
 }
 
+// The same word wherever it came: in the middle of a point or between two.
+static const char *recorder_end_of(const struct error *error)
+{
+	if (error->code == ERROR_INTERRUPTED)
+		return RECORDER_INTERRUPTED;
+	return error->code == ERROR_GONE ? RECORDER_ENDED : error->message;
+}
+
 struct error *recorder_take(struct recorder *recorder, struct inspected *inspected)
 {
 	bool alive = true;
 	struct error *error = recorder_measure(recorder, inspected, &alive);
 
 	if (error) {
-		// The same word wherever it came: in the middle of a point or between two.
-		error_destroy(recorder_stop(recorder, error->code == ERROR_INTERRUPTED
-							      ? RECORDER_INTERRUPTED
-							      : error->message));
+		error_destroy(recorder_stop(recorder, recorder_end_of(error)));
 		return error;
 	}
 	if (!alive)
