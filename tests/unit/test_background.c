@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Commands beside a watch: their environment, how they end, that none of them outlives its time.
-#include "ui/watch/background.h"
+#include "ui/alarms/background.h"
 
 #include <setjmp.h>
 #include <signal.h>

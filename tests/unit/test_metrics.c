@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The text of metrics: names, labels of any bytes, what is not known, both formats, who wants which.
-#include "ui/watch/metrics.h"
+#include "ui/metrics/metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

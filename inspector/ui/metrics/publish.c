@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/publish.h"
+#include "ui/metrics/publish.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_METRICS_H
-#define UI_WATCH_METRICS_H
+#ifndef UI_METRICS_METRICS_H
+#define UI_METRICS_METRICS_H
 
 /*
  * The last point of each watched process as text for Prometheus. Knows neither processes nor servers:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/metrics.h"
+#include "ui/metrics/metrics.h"
 
 #include <inttypes.h>
 #include <stdio.h>
