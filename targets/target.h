@@ -266,6 +266,14 @@ void target_call_stacks_deinit(struct target_call_stacks *stacks);
 
 enum { TARGET_GENERATIONS_MAX = 8 };
 
+/** What the collections of a generation came to, since the runtime was started. -1 where that is not told. */
+struct target_gc_stats {
+	int64_t collections;
+	/** Objects. */
+	int64_t collected;
+	int64_t uncollectable;
+};
+
 /** The facts of `info`. -1 where the runtime does not tell. */
 struct target_facts {
 	uint32_t interpreter_count;
@@ -276,6 +284,9 @@ struct target_facts {
 	uint32_t generation_count;
 	int64_t thresholds[TARGET_GENERATIONS_MAX];
 	int64_t counts[TARGET_GENERATIONS_MAX];
+	/** Of each generation; none where the runtime does not tell. */
+	struct target_gc_stats stats[TARGET_GENERATIONS_MAX];
+	uint32_t stats_count;
 	/** Objects in gc.garbage, and frozen by gc.freeze(). */
 	int64_t garbage_count;
 	int64_t frozen_count;

@@ -153,6 +153,11 @@ struct py_field {
 	X(gc_collecting, false, "_gc_runtime_state:collecting") \
 	X(gc_garbage, false, "_gc_runtime_state:garbage") \
 	X(gc_callbacks, false, "_gc_runtime_state:callbacks") \
+	/* What gc.get_stats() tells (3.4), one for each generation. */ \
+	X(gc_stats, false, "_gc_runtime_state:generation_stats") \
+	X(stats_collections, false, "gc_generation_stats:collections") \
+	X(stats_collected, false, "gc_generation_stats:collected") \
+	X(stats_uncollectable, false, "gc_generation_stats:uncollectable") \
 	X(interp_next, true, "_is:next") \
 	X(interp_tstate_head, true, "_is:threads.head|_is:tstate_head") \
 	X(interp_sysdict, true, "_is:sysdict") \
@@ -329,7 +334,8 @@ struct py_field {
 	X(pool_header, true, "pool_header") \
 	X(arena, true, "arena_object") \
 	X(generation, true, "gc_generation") \
-	X(method_cache_entry, false, "type_cache_entry|method_cache_entry")
+	X(method_cache_entry, false, "type_cache_entry|method_cache_entry") \
+	X(generation_stats, false, "gc_generation_stats")
 
 /* X(name, variable, type): addresses in the process, 0 when there is none. */
 #define PY_VARIABLES(X) \
@@ -343,6 +349,7 @@ struct py_field {
 	X(gc_debug, "debug", NULL) \
 	X(gc_garbage, "garbage", NULL) \
 	X(gc_callbacks, "callbacks", NULL) \
+	X(gc_stats, "generation_stats", "gc_generation_stats") \
 	X(int_blocks, "block_list", "_intblock") \
 	X(float_blocks, "block_list", "_floatblock") \
 	X(free_keys, "keys_free_list", NULL) \

@@ -226,6 +226,10 @@ static void gc_state_read_flags(const struct py_layout *layout, struct mem_windo
 	state->debug = runtime_int(window, gc_at, layout->f.gc_debug);
 	state->garbage_at = runtime_field(window, gc_at, layout->f.gc_garbage);
 	state->callbacks_at = runtime_field(window, gc_at, layout->f.gc_callbacks);
+	if (layout->f.gc_stats.present && layout->size.generation_stats) {
+		state->stats_at = gc_at + layout->f.gc_stats.offset;
+		state->stats_count = layout->f.gc_stats.element_count;
+	}
 }
 
 struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window *window,
@@ -257,6 +261,10 @@ struct error *py_gc_state_read(const struct py_layout *layout, struct mem_window
 		// Python 2 has none, and may have something else of that name.
 		if (layout->var.gc_callbacks && !layout->is_python2)
 			ret->callbacks_at = mem_window_word(window, layout->var.gc_callbacks, 0);
+		ret->stats_at = layout->size.generation_stats ? layout->var.gc_stats : 0;
+		if (ret->stats_at)
+			ret->stats_count =
+				layout->var_size.gc_stats / layout->size.generation_stats;
 	}
 	return error ? error : mem_window_take_error(window);
 }
@@ -384,6 +392,21 @@ int64_t py_runtime_hidden_refs(const struct py_layout *layout, struct mem_window
 	return 2 * runtime_int(window, dict_at, layout->f.dict_used);
 }
 
+// As gc.get_stats() has them.
+static void runtime_gc_stats(const struct py_layout *layout, struct mem_window *window,
+			     const struct py_gc_state *gc, struct target_facts *ret)
+{
+	for (uint32_t i = 0; i < gc->stats_count && i < TARGET_GENERATIONS_MAX; i++) {
+		addr_t at = gc->stats_at + (addr_t)i * layout->size.generation_stats;
+
+		ret->stats[ret->stats_count++] = (struct target_gc_stats){
+			.collections = runtime_int(window, at, layout->f.stats_collections),
+			.collected = runtime_int(window, at, layout->f.stats_collected),
+			.uncollectable = runtime_int(window, at, layout->f.stats_uncollectable),
+		};
+	}
+}
+
 struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window *window,
 			       struct target_facts *ret)
 {
@@ -409,6 +432,7 @@ struct error *py_runtime_facts(const struct py_layout *layout, struct mem_window
 		ret->thresholds[ret->generation_count] = gc.lists[i].threshold;
 		ret->counts[ret->generation_count++] = gc.lists[i].count;
 	}
+	runtime_gc_stats(layout, window, &gc, ret);
 	ret->garbage_count = runtime_list_length(layout, window, gc.garbage_at);
 	ret->frozen_count = runtime_frozen_count(layout, window, &gc);
 	ret->ref_total = py_runtime_ref_total(layout, window, &interpreters);

@@ -66,6 +66,9 @@ struct py_gc_state {
 	addr_t garbage_at;
 	/** The list object gc.callbacks (3.3); 0 when there is none. */
 	addr_t callbacks_at;
+	/** The array of what gc.get_stats() tells, and how many there are; 0 when there is none. */
+	addr_t stats_at;
+	uint32_t stats_count;
 };
 void py_gc_state_deinit(struct py_gc_state *state);
 #define _cleanup_py_gc_state_ CLEANUP(py_gc_state_deinit)

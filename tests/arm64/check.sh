@@ -25,7 +25,7 @@ for tool in aarch64-linux-gnu-gcc qemu-aarch64 qemu-system-aarch64; do
 done
 
 tests/support/sysroot.sh arm64 "$sysroot" libc6-dev libdwarf-dev libelf-dev libreadline-dev \
-	libjansson-dev libsqlite3-dev libcmocka-dev busybox-static || exit 1
+	libjansson-dev libsqlite3-dev libmicrohttpd-dev libcmocka-dev busybox-static || exit 1
 tests/support/sysroot.sh arm64 "$folder/kernel" linux-image-cloud-arm64 || exit 1
 
 # What tests compile is for the same machine, but for those that start it, which needs a machine that

@@ -53,7 +53,7 @@ def machine(tmp_path):
 
 
 BUILD = ["gcc", "libc6-dev", "make", "pkg-config", "libdwarf-dev", "libelf-dev", "libreadline-dev",
-         "libjansson-dev", "libsqlite3-dev"]
+         "libjansson-dev", "libsqlite3-dev", "libmicrohttpd-dev"]
 
 
 def test_nothing_is_done_where_all_is_there(machine):

@@ -239,7 +239,7 @@ def test_each_has_a_record_of_its_own(prefork, leakinspect, tmp_path):
 
 
 @pytest.mark.parametrize("words, status, said", [
-    (["4000000"], 1, "no process 4000000"), (["{pid}"], 2, "named twice"),
+    (["4000000"], 1, "no process 4000000"), (["4000000"], 1, "an interval has a unit, as 4000000s"), (["{pid}"], 2, "named twice"),
     (["0"], 2, "no process id"), (["99999999999999"], 2, "no process id"),
     (["--children", "--record", "/tmp/none"], 2, "%p"),
     (["{other}"], 4, "process {other}: not a process of a runtime"),

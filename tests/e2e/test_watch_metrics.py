@@ -127,6 +127,23 @@ def test_the_figures_are_those_of_the_process(growing, leakinspect, tmp_path):
     assert len([key for key in found if key[0] == "leakinspect_type_objects"]) == len(biggest)
 
 
+def test_collections_are_what_the_interpreter_says(interpreter, start, leakinspect, tmp_path):
+    target = start("growing.py", interpreter)
+    path = tmp_path / "leak.prom"
+    target.ask("cycles 100")
+    stats = target.ask_json("stats")
+    leakinspect("watch", target.pid, "-c", 1, *FAST, "--metrics", path)
+    found = samples(text_of(path))
+    for key in ("collections", "objects_collected", "objects_uncollectable"):
+        told = {labels[1]: value for (name, labels), value in found.items()
+                if name == "python_gc_%s_total" % key}
+        # Python 2 counts nothing of it.
+        assert told == {str(number): row[key.replace("objects_", "")]
+                        for number, row in enumerate(stats or [])}
+    assert stats is None or any(row["collected"] >= 100 for row in stats)
+    check(text_of(path))
+
+
 def test_the_biggest_and_the_most_grown_are_told_and_no_more(growing, watching):
     url = watching(growing.pid, *FAST, "--listen", ":0", "--top", "2").url()
     wait_for(lambda: get(url)[0] == 200, "point")

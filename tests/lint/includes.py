@@ -36,7 +36,7 @@ DWARF_READERS = ["inspector/debug/dwarf_types*.c", "inspector/debug/die.c"]
 OWNED = {
     "libdwarf*.h": DWARF_READERS,
     "dwarf.h": DWARF_READERS,
-    "microhttpd.h": ["inspector/ui/watch/metrics_server.c"],
+    "microhttpd.h": ["inspector/ui/metrics/metrics_server.c"],
     "sqlite3.h": ["inspector/ui/answers/export_file.c"],
     # leakinspect knows CPython by its DWARF alone.
     "Python.h": [],

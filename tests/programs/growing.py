@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Grows as it is told: "grow N" keeps N more instances, "litter N" puts N more into gc.garbage, "big N"
-keeps N more bytes, "swing N" has just N of another kind."""
+keeps N more bytes, "swing N" has just N of another kind, "cycles N" makes N cycles that die and collects
+them, "stats" tells gc.get_stats() where there is one."""
 import gc
+import json
 
 import conversation
 
@@ -39,4 +41,17 @@ def swing(count):
         swinging.append(Swinging())
 
 
-conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing})
+def cycles(count):
+    for _ in range(int(count)):
+        one = Kept()
+        one.itself = one
+    del one
+    gc.collect()
+
+
+def stats():
+    return json.dumps(gc.get_stats()) if hasattr(gc, "get_stats") else "null"
+
+
+conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing, "cycles": cycles,
+                    "stats": stats})

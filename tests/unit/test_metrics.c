@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // The text of metrics: names, labels of any bytes, what is not known, both formats, who wants which.
-#include "ui/watch/metrics.h"
+#include "ui/metrics/metrics.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,6 +34,8 @@ static int given_a_process(void **state)
 		.points = 4,
 		.stops = 9,
 		.pause_seconds = 0.0425,
+		.generations = {{4, 30, 0}, {2, METRICS_ABSENT, 1}},
+		.generation_count = 2,
 		.types = calloc(8, sizeof(struct metrics_type)),
 	};
 	text = (struct text){0};
@@ -98,6 +100,15 @@ static void a_type_has_count_size_and_growth(void **state)
 	assert_says("\nleakinspect_type_objects{pid=\"4711\",type=\"app.Session\"} 10\n");
 	assert_says("\nleakinspect_type_bytes{pid=\"4711\",type=\"app.Session\"} 640\n");
 	assert_says("\nleakinspect_type_growth_objects{pid=\"4711\",type=\"app.Session\"} 5\n");
+}
+
+static void collections_are_told_by_generation(void **state)
+{
+	when_written(METRICS_PROMETHEUS);
+	assert_says("\npython_gc_collections_total{pid=\"4711\",generation=\"0\"} 4\n"
+		    "python_gc_collections_total{pid=\"4711\",generation=\"1\"} 2\n");
+	assert_says("\npython_gc_objects_collected_total{pid=\"4711\",generation=\"0\"} 30\n#");
+	assert_says("\npython_gc_objects_uncollectable_total{pid=\"4711\",generation=\"1\"} 1\n");
 }
 
 static void hostile_names_are_labels_all_the_same(void **state)
@@ -180,6 +191,7 @@ int main(void)
 		TEST(a_process_has_its_figures),
 		TEST(what_is_not_known_has_no_sample),
 		TEST(a_type_has_count_size_and_growth),
+		TEST(collections_are_told_by_generation),
 		TEST(hostile_names_are_labels_all_the_same),
 		TEST(a_label_is_there_once),
 		TEST(the_samples_of_a_family_stand_together),

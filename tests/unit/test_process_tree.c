@@ -14,16 +14,16 @@
 
 enum { DEPTH = 4 };
 
-// A chain of processes, each the child of the one before; their pids come through @a fd.
-static void chain(int depth, int fd)
+// A chain of processes, each the child of the one before; their pids come through @fd.
+static void chain(int fd)
 {
-	for (; depth > 0; depth--) {
+	for (int depth = 0; depth < DEPTH; depth++) {
 		pid_t self = getpid();
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (write(fd, &self, sizeof(self)) != sizeof(self))
 			_exit(1);
-		if (depth == 1 || fork() != 0)
+		if (depth + 1 == DEPTH || fork() != 0)
 			break;
 	}
 	pause();
@@ -39,7 +39,7 @@ static int given_a_chain(void **state)
 	if (pipe(ends) < 0)
 		return -1;
 	if (fork() == 0)
-		chain(DEPTH, ends[1]);
+		chain(ends[1]);
 	for (int i = 0; i < DEPTH; i++)
 		if (read(ends[0], &pids[i], sizeof(pids[i])) != sizeof(pids[i]))
 			return -1;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // Conditions of a watch: every wrong one is refused, a right one fires when it becomes true.
-#include "ui/watch/trigger.h"
+#include "ui/alarms/trigger.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -108,6 +108,8 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 	// -1 is how a target says that its runtime does not tell.
 	if (facts.garbage_count >= 0)
 		point->values[RECORDER_GARBAGE] = facts.garbage_count;
+	memcpy(recorder->gc_stats, facts.stats, sizeof(facts.stats));
+	recorder->gc_stats_count = facts.stats_count;
 	target_facts_deinit(&facts);
 	look = (struct session_look){0};
 	error = inspected_census_without_caches(inspected, &look, &census);

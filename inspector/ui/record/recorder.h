@@ -62,6 +62,9 @@ struct recorder {
 	/** The last point has one; its owner may take what is in it. With options.keeps_census. */
 	bool has_census;
 	struct census census;
+	/** What the runtime's own collections came to, at the last point that could tell. */
+	struct target_gc_stats gc_stats[TARGET_GENERATIONS_MAX];
+	uint32_t gc_stats_count;
 	unsigned stops;
 	uint64_t pause_ns;
 	uint64_t pause_total_ns;

@@ -9,10 +9,10 @@
 #include "base/array.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "ui/alarms/alarms.h"
 #include "ui/answers/record_report.h"
-#include "ui/watch/alarms.h"
-#include "ui/watch/metrics_server.h"
-#include "ui/watch/publish.h"
+#include "ui/metrics/metrics_server.h"
+#include "ui/metrics/publish.h"
 #include "ui/watch/watch_report.h"
 #include "ui/watch/watch_table.h"
 
@@ -160,6 +160,17 @@ static struct error *watch_go_on(struct watch *watch)
 	return fleet_stop(&watch->fleet, RECORDER_INTERRUPTED);
 }
 
+// A number was an interval once, and is one in the console.
+static struct error *watch_add(struct watch *watch, pid_t pid)
+{
+	struct error *error = fleet_add(&watch->fleet, pid);
+
+	if (!error || error->code != ERROR_GONE)
+		return error;
+	_cleanup_error_ struct error *gone = error;
+	return error_create(ERROR_GONE, "%s; an interval has a unit, as %ds", gone->message, pid);
+}
+
 static struct error *watch_open(struct watch *watch, void (*tell)(const char *text))
 {
 	const struct watch_options *options = watch->options;
@@ -174,7 +185,7 @@ static struct error *watch_open(struct watch *watch, void (*tell)(const char *te
 		error = fleet_init(&watch->fleet, context->inspected, context->opener,
 				   &options->fleet);
 	for (size_t i = 0; i < options->pid_count && !error; i++)
-		error = fleet_add(&watch->fleet, options->pids[i]);
+		error = watch_add(watch, options->pids[i]);
 	// The first points before a word is said: what does not work at all leaves no table.
 	return error ? error : fleet_start(&watch->fleet);
 }

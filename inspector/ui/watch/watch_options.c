@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "ui/metrics/metrics_server.h"
 #include "ui/watch/file_name.h"
-#include "ui/watch/metrics_server.h"
 
 const struct command_option watch_option_table[WATCH_OPTION_COUNT] = {
 	[WATCH_INTERVAL] = {.name = "interval",

@@ -6,10 +6,10 @@
  * What `watch` can be asked for: its options, and what they come to.
  */
 
+#include "ui/alarms/trigger.h"
 #include "ui/arguments.h"
 #include "ui/command.h"
 #include "ui/watch/fleet.h"
-#include "ui/watch/trigger.h"
 
 enum watch_option {
 	WATCH_INTERVAL,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/publish.h"
+#include "ui/metrics/publish.h"
 
 #include <stdlib.h>
 
@@ -69,6 +69,23 @@ static int64_t publish_value(const struct recorder *recorder, enum recorder_seri
 	return value == SERIES_ABSENT ? METRICS_ABSENT : value;
 }
 
+static int64_t publish_told(int64_t value)
+{
+	return value < 0 ? METRICS_ABSENT : value;
+}
+
+static void publish_generations(const struct recorder *recorder, struct metrics_process *into)
+{
+	for (uint32_t i = 0; i < recorder->gc_stats_count && i < METRICS_GENERATIONS_MAX; i++) {
+		const struct target_gc_stats *stats = &recorder->gc_stats[i];
+		into->generations[into->generation_count++] = (struct metrics_generation){
+			.collections = publish_told(stats->collections),
+			.collected = publish_told(stats->collected),
+			.uncollectable = publish_told(stats->uncollectable),
+		};
+	}
+}
+
 static struct error *publish_member(const struct fleet_member *member, size_t top,
 				    struct metrics_process *into)
 {
@@ -92,6 +109,7 @@ static struct error *publish_member(const struct fleet_member *member, size_t to
 		.stops = recorder->stops,
 		.pause_seconds = (double)recorder->pause_total_ns / 1e9,
 	};
+	publish_generations(recorder, into);
 	return counted ? publish_types(&member->growth, top, into) : NULL;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/alarms.h"
+#include "ui/alarms/alarms.h"
 
 #include <inttypes.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_BACKGROUND_H
-#define UI_WATCH_BACKGROUND_H
+#ifndef UI_ALARMS_BACKGROUND_H
+#define UI_ALARMS_BACKGROUND_H
 
 /*
  * Commands of a shell that run while we go on: few at a time, each for a minute at most, each in a

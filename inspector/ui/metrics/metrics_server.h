@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_METRICS_SERVER_H
-#define UI_WATCH_METRICS_SERVER_H
+#ifndef UI_METRICS_METRICS_SERVER_H
+#define UI_METRICS_METRICS_SERVER_H
 
 /*
  * Serves the text of the last point at /metrics. It never asks anybody for another one: how often a
@@ -11,7 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "ui/watch/metrics.h"
+#include "ui/metrics/metrics.h"
 
 struct metrics_server;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_PUBLISH_H
-#define UI_WATCH_PUBLISH_H
+#ifndef UI_METRICS_PUBLISH_H
+#define UI_METRICS_PUBLISH_H
 
 /*
  * The last points of a fleet as metrics: into a file, and to a server.
  */
 
+#include "ui/metrics/metrics.h"
 #include "ui/watch/fleet.h"
-#include "ui/watch/metrics.h"
 
 /** @a top is how many of the biggest and of the most grown types of each. The caller deinits, after an error
  *  too. */

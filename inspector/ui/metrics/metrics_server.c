@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/metrics_server.h"
+#include "ui/metrics/metrics_server.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>

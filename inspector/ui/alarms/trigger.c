@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/trigger.h"
+#include "ui/alarms/trigger.h"
 
 #include <math.h>
 #include <stdlib.h>

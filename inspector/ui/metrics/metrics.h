@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_METRICS_H
-#define UI_WATCH_METRICS_H
+#ifndef UI_METRICS_METRICS_H
+#define UI_METRICS_METRICS_H
 
 /*
  * The last point of each watched process as text for Prometheus. Knows neither processes nor servers:
@@ -33,6 +33,15 @@ struct metrics_type {
 	int64_t growth;
 };
 
+struct metrics_generation {
+	/** Since the process was started; METRICS_ABSENT is not known. */
+	int64_t collections;
+	int64_t collected;
+	int64_t uncollectable;
+};
+
+enum { METRICS_GENERATIONS_MAX = 8 };
+
 struct metrics_process {
 	int pid;
 	/** The last point had all that it should have. */
@@ -54,6 +63,8 @@ struct metrics_process {
 	uint64_t points;
 	uint64_t stops;
 	double pause_seconds;
+	struct metrics_generation generations[METRICS_GENERATIONS_MAX];
+	size_t generation_count;
 	/** Owned. */
 	struct metrics_type *types;
 	size_t type_count;

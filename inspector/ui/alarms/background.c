@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/background.h"
+#include "ui/alarms/background.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "ui/watch/metrics.h"
+#include "ui/metrics/metrics.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ struct metrics_family {
 	const char *help;
 	struct metrics_value (*of_process)(const struct metrics_process *process);
 	int64_t (*of_type)(const struct metrics_type *type);
+	int64_t (*of_generation)(const struct metrics_generation *generation);
 };
 
 static struct metrics_value metrics_number(int64_t number)
@@ -48,6 +50,12 @@ static struct metrics_value metrics_real(double real)
 		return expression;                                        \
 	}
 
+#define GENERATION_VALUE(name)                                                              \
+	static int64_t generation_value_##name(const struct metrics_generation *generation) \
+	{                                                                                   \
+		return generation->name;                                                    \
+	}
+
 VALUE(up, metrics_number(process->is_up))
 VALUE(start, metrics_real(process->start_seconds))
 VALUE(rss, metrics_number(process->rss_bytes))
@@ -62,47 +70,58 @@ VALUE(stops, metrics_number((int64_t)process->stops))
 VALUE(pause, metrics_real(process->pause_seconds))
 VALUE(interval, metrics_real(process->interval_seconds))
 VALUE(point, metrics_real(process->point_seconds))
+GENERATION_VALUE(collections)
+GENERATION_VALUE(collected)
+GENERATION_VALUE(uncollectable)
 TYPE_VALUE(count, (int64_t)type->count)
 TYPE_VALUE(size, (int64_t)type->size_bytes)
 TYPE_VALUE(growth, type->growth)
 
-// The help of process_* is word for word that of Prometheus's own clients: node_exporter has metrics of
-// these names of itself, and refuses to answer where the same name comes with another help.
+// Names that Prometheus's own clients have mean what they mean there. The help of process_* is word for word
+// theirs: node_exporter has metrics of these names of itself, and refuses to answer where the same name comes
+// with another help.
 static const struct metrics_family metrics_families[] = {
 	{"leakinspect_up", METRICS_GAUGE,
-	 "Whether the last point of the process has all it should have.", value_up, NULL},
+	 "Whether the last point of the process has all it should have.", .of_process = value_up},
 	{"process_resident_memory_bytes", METRICS_GAUGE, "Resident memory size in bytes.",
-	 value_rss, NULL},
-	{"process_virtual_memory_bytes", METRICS_GAUGE, "Virtual memory size in bytes.", value_vss,
-	 NULL},
+	 .of_process = value_rss},
+	{"process_virtual_memory_bytes", METRICS_GAUGE, "Virtual memory size in bytes.",
+	 .of_process = value_vss},
 	{"process_start_time_seconds", METRICS_GAUGE,
-	 "Start time of the process since unix epoch in seconds.", value_start, NULL},
+	 "Start time of the process since unix epoch in seconds.", .of_process = value_start},
 	{"leakinspect_proportional_memory_bytes", METRICS_GAUGE,
-	 "Resident memory, shared pages by their part.", value_pss, NULL},
-	{"leakinspect_objects", METRICS_GAUGE, "Objects on the heap.", value_objects, NULL},
+	 "Resident memory, shared pages by their part.", .of_process = value_pss},
+	{"leakinspect_objects", METRICS_GAUGE, "Objects on the heap.", .of_process = value_objects},
 	{"leakinspect_objects_bytes", METRICS_GAUGE, "Size of all objects, as sys.getsizeof().",
-	 value_objects_bytes, NULL},
+	 .of_process = value_objects_bytes},
 	{"leakinspect_objects_growth", METRICS_GAUGE,
-	 "Objects more than when the watch of the process began.", value_growth, NULL},
+	 "Objects more than when the watch of the process began.", .of_process = value_growth},
 	{"leakinspect_gc_garbage_objects", METRICS_GAUGE,
 	 "Objects in gc.garbage: those found uncollectable, and what else was put there.",
-	 value_garbage, NULL},
-	{"leakinspect_type_objects", METRICS_GAUGE, "Objects of a type.", NULL, type_value_count},
-	{"leakinspect_type_bytes", METRICS_GAUGE, "Size of the objects of a type.", NULL,
-	 type_value_size},
+	 .of_process = value_garbage},
+	{"python_gc_collections", METRICS_COUNTER, "Number of times this generation was collected",
+	 .of_generation = generation_value_collections},
+	{"python_gc_objects_collected", METRICS_COUNTER, "Objects collected during gc",
+	 .of_generation = generation_value_collected},
+	{"python_gc_objects_uncollectable", METRICS_COUNTER,
+	 "Uncollectable objects found during GC", .of_generation = generation_value_uncollectable},
+	{"leakinspect_type_objects", METRICS_GAUGE, "Objects of a type.",
+	 .of_type = type_value_count},
+	{"leakinspect_type_bytes", METRICS_GAUGE, "Size of the objects of a type.",
+	 .of_type = type_value_size},
 	{"leakinspect_type_growth_objects", METRICS_GAUGE,
-	 "Objects of a type more than when the watch of the process began.", NULL,
-	 type_value_growth},
-	{"leakinspect_points", METRICS_COUNTER, "Times the process was measured.", value_points,
-	 NULL},
-	{"leakinspect_stops", METRICS_COUNTER, "Times the process was stopped for it.", value_stops,
-	 NULL},
+	 "Objects of a type more than when the watch of the process began.",
+	 .of_type = type_value_growth},
+	{"leakinspect_points", METRICS_COUNTER, "Times the process was measured.",
+	 .of_process = value_points},
+	{"leakinspect_stops", METRICS_COUNTER, "Times the process was stopped for it.",
+	 .of_process = value_stops},
 	{"leakinspect_pause_seconds", METRICS_COUNTER, "Time the process stood still for it.",
-	 value_pause, NULL},
+	 .of_process = value_pause},
 	{"leakinspect_interval_seconds", METRICS_GAUGE, "Time from one point to the next.",
-	 value_interval, NULL},
+	 .of_process = value_interval},
 	{"leakinspect_point_timestamp_seconds", METRICS_GAUGE,
-	 "Time of the last point since unix epoch in seconds.", value_point, NULL},
+	 "Time of the last point since unix epoch in seconds.", .of_process = value_point},
 };
 
 const char *metrics_content_type(enum metrics_format format)
@@ -191,8 +210,15 @@ static struct error *metrics_append_value(struct text *into, const struct metric
 	return text_appendf(into, " %" PRId64 "\n", value->number);
 }
 
+/** A label beside the pid; NULL is none. */
+struct metrics_label {
+	const char *name;
+	const char *value;
+};
+
 static struct error *metrics_sample(struct text *into, const struct metrics_family *family,
-				    const struct metrics_process *process, const char *label,
+				    const struct metrics_process *process,
+				    const struct metrics_label *label,
 				    const struct metrics_value *value)
 {
 	if (!value->there)
@@ -201,26 +227,51 @@ static struct error *metrics_sample(struct text *into, const struct metrics_fami
 		text_appendf(into, "%s%s{pid=\"%d\"", family->name,
 			     family->kind == METRICS_COUNTER ? "_total" : "", process->pid);
 	if (!error && label)
-		error = text_appendf(into, ",type=\"%s\"", label);
+		error = text_appendf(into, ",%s=\"%s\"", label->name, label->value);
 	if (!error)
 		error = text_append(into, "}", 1);
 	return error ? error : metrics_append_value(into, value);
 }
 
-static struct error *metrics_samples(struct text *into, const struct metrics_family *family,
-				     const struct metrics_process *process)
+static struct error *metrics_of_types(struct text *into, const struct metrics_family *family,
+				      const struct metrics_process *process)
 {
 	struct error *error = NULL;
 
-	if (family->of_process) {
-		struct metrics_value value = family->of_process(process);
-		return metrics_sample(into, family, process, NULL, &value);
-	}
 	for (size_t i = 0; i < process->type_count && !error; i++) {
-		struct metrics_value value = metrics_number(family->of_type(&process->types[i]));
-		error = metrics_sample(into, family, process, process->types[i].label, &value);
+		const struct metrics_type *type = &process->types[i];
+		const struct metrics_label label = {"type", type->label};
+		struct metrics_value value = metrics_number(family->of_type(type));
+		error = metrics_sample(into, family, process, &label, &value);
 	}
 	return error;
+}
+
+static struct error *metrics_of_generations(struct text *into, const struct metrics_family *family,
+					    const struct metrics_process *process)
+{
+	struct error *error = NULL;
+
+	for (size_t i = 0; i < process->generation_count && !error; i++) {
+		char number[24];
+		const struct metrics_label label = {"generation", number};
+		struct metrics_value value =
+			metrics_number(family->of_generation(&process->generations[i]));
+		snprintf(number, sizeof(number), "%zu", i);
+		error = metrics_sample(into, family, process, &label, &value);
+	}
+	return error;
+}
+
+static struct error *metrics_samples(struct text *into, const struct metrics_family *family,
+				     const struct metrics_process *process)
+{
+	if (family->of_type)
+		return metrics_of_types(into, family, process);
+	if (family->of_generation)
+		return metrics_of_generations(into, family, process);
+	struct metrics_value value = family->of_process(process);
+	return metrics_sample(into, family, process, NULL, &value);
 }
 
 // OpenMetrics calls a counter by its name without "_total" here, the older text by the whole.

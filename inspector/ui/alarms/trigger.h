@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_TRIGGER_H
-#define UI_WATCH_TRIGGER_H
+#ifndef UI_ALARMS_TRIGGER_H
+#define UI_ALARMS_TRIGGER_H
 
 /*
  * A condition on what is measured: "rss>1GiB", "objects>1000000", "garbage>0", "growth>1000/min",

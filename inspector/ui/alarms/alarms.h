@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef UI_WATCH_ALARMS_H
-#define UI_WATCH_ALARMS_H
+#ifndef UI_ALARMS_ALARMS_H
+#define UI_ALARMS_ALARMS_H
 
 /*
  * What happens when a condition becomes true: it is told, a snapshot is saved from the census that there
@@ -8,8 +8,8 @@
  * answer.
  */
 
+#include "ui/alarms/background.h"
 #include "ui/report/report.h"
-#include "ui/watch/background.h"
 #include "ui/watch/fleet.h"
 #include "ui/watch/watch_options.h"
 
