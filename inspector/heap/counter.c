@@ -298,6 +298,11 @@ static void census_leave_out(struct census *census, const struct heap_cached *ca
 		row->size_bytes -= cached->size_bytes;
 		row->refs -= cached->refs;
 		census->cached_count += cached->count;
+		if (!row->count) {
+			free((char *)row->name);
+			*row = census->rows[--census->row_count];
+		}
+		return;
 	}
 }
 
