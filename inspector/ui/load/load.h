@@ -14,7 +14,7 @@
 struct load_options {
 	/** The command, ended by NULL; "{url}" stands for the URL of an iteration. */
 	char *const *words;
-	/** How long the process may take at most to come to rest before each look. */
+	/** How long the process may take at most to come to rest before each look; 0 does not wait. */
 	uint64_t settle_ns;
 	/** Files to write at each look, or NULL (ui/load/scoreboard.h, ui/load/memory_log.h). */
 	const char *scoreboard;

@@ -452,7 +452,7 @@ struct error *load_report_notes(struct report *report, const struct load *load)
 				    text_chars(&load->complaint));
 	if (!error && load->busy_count)
 		error = report_note(report,
-				    "the process was still at work after %s (--settle) in %" PRIu64
+				    "the process had not come to rest after %s (--settle) in %" PRIu64
 				    " of the looks: what it was about is counted, too",
 				    duration_format(load->options.settle_ns, settle),
 				    load->busy_count);
