@@ -232,13 +232,19 @@ struct error *load_init(struct load *ret, struct inspected *inspected,
 	return error ? error : take_look(ret);
 }
 
-void load_begin_block(struct load *load)
+void load_drop_looks(struct load *load)
 {
 	for (size_t i = 0; i + 1 < load->look_count; i++)
 		snapshot_deinit(&load->looks[i].snapshot);
 	if (load->look_count > 1)
 		load->looks[0] = load->looks[load->look_count - 1];
 	load->look_count = load->look_count > 0;
+}
+
+void load_begin_block(struct load *load)
+{
+	load_drop_looks(load);
+	load->iteration_count = 0;
 }
 
 struct error *load_iterate(struct load *load, const char *page_id, const char *const *urls,
@@ -249,7 +255,7 @@ struct error *load_iterate(struct load *load, const char *page_id, const char *c
 		load_command_text(load->options.words, url_count == 1 ? urls[0] : NULL, &text);
 
 	*ret = (struct load_iteration){.look = load->look_count - 1,
-				       .number = (unsigned)load->look_count};
+				       .number = ++load->iteration_count};
 	if (error)
 		return error;
 	ret->command = strdup(text_chars(&text));

@@ -64,7 +64,7 @@ static struct error *hunt_group(struct hunt *hunt, const size_t *group, size_t c
 	for (size_t i = 0; i < count; i++)
 		hunt->group[i] = hunt->urls->list[group[i]];
 	hunt->group_count = count;
-	load_begin_block(hunt->load);
+	load_drop_looks(hunt->load);
 	struct error *error = hunt_run(hunt, count == 1 ? url_page_id(hunt->group[0]) : what);
 	if (!error)
 		error = load_growth_of_last(hunt->load, hunt->group[0], hunt_least(hunt), &growth);
