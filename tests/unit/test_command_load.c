@@ -200,6 +200,22 @@ static const char *given_urls(const char *command)
 	return urls_option;
 }
 
+static const char *hostile_of(const char *line)
+{
+	return "shop.\033[2J\nC\xff\x27t";
+}
+
+static void names_cannot_harm_a_terminal(void **state)
+{
+	fake.leaves = hostile_of;
+	_cleanup_free_ char *text = answer("-N 3 -v", "echo a >>$REQUESTS");
+
+	assert_null(strchr(text, '\033'));
+	assert_non_null(strstr(text, "shop.\\x1b[2J\\x0aC\\xff't"));
+	json_t *root = answer_json("-N 3 -v", "echo a >>$REQUESTS");
+	json_decref(root);
+}
+
 static void each_url_has_a_warm_up_of_its_own(void **state)
 {
 	char options[400];
@@ -290,6 +306,7 @@ int main(void)
 		TEST(two_iterations_are_too_few_and_it_is_said),
 		TEST(a_failure_leaves_no_answer),
 		TEST(complaints_cannot_harm_a_terminal),
+		TEST(names_cannot_harm_a_terminal),
 		TEST(each_url_has_a_warm_up_of_its_own),
 		TEST(three_of_sixty_are_found),
 		TEST(the_first_run_of_a_hunt_alone_is_the_warm_up),

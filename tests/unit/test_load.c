@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/array.h"
+#include "base/interrupt.h"
 #include "support/fake_service.h"
 #include "support/graphs.h"
 #include "ui/load/load_growth.h"
@@ -197,6 +198,42 @@ static void a_process_that_ends_is_told(void **state)
 	load_iteration_deinit(&iteration);
 }
 
+// Ctrl-C goes to all programs of a terminal: the command ends by itself.
+static void an_interrupt_that_ends_the_command_ends_the_load(void **state)
+{
+	char *const words[] = {(char *)"sh", (char *)"-c",
+			       (char *)"kill -INT $PPID; kill -INT $$", NULL};
+	static const char *const urls[] = {"a", "b", "c"};
+	struct load_iteration iteration;
+
+	assert_null(interrupt_install());
+	given_load(&(struct load_options){.words = words});
+	_cleanup_error_ struct error *error =
+		load_iterate(&load, NULL, urls, ARRAY_COUNT(urls), &iteration);
+	interrupt_clear();
+	assert_non_null(error);
+	assert_int_equal(error->code, ERROR_INTERRUPTED);
+	assert_int_equal(load.run_count, 0);
+	assert_int_equal(load.look_count, 1);
+	load_iteration_deinit(&iteration);
+}
+
+// One that does not end when it is asked to is killed a second later.
+static void an_interrupt_ends_a_command_that_does_not_want_to_end(void **state)
+{
+	char *const words[] = {(char *)"sh", (char *)"-c",
+			       (char *)"trap '' INT TERM; kill -INT $PPID; while :; do :; done",
+			       NULL};
+	struct load_iteration iteration;
+
+	given_load(&(struct load_options){.words = words});
+	_cleanup_error_ struct error *error = load_iterate(&load, NULL, NULL, 0, &iteration);
+	interrupt_clear();
+	assert_non_null(error);
+	assert_int_equal(error->code, ERROR_INTERRUPTED);
+	load_iteration_deinit(&iteration);
+}
+
 static void looks_that_are_not_exact_are_counted(void **state)
 {
 	char *const words[] = {(char *)"true", NULL};
@@ -291,9 +328,13 @@ static void a_log_that_cannot_be_written_is_told(void **state)
 
 static size_t open_fd_count(void)
 {
-	_cleanup_free_ char *count = scratch_output(scratch, "ls /proc/%d/fd | wc -l", getpid());
+	_cleanup_dir_ DIR *fds = opendir("/proc/self/fd");
+	size_t count = 0;
 
-	return (size_t)atol(count);
+	assert_non_null(fds);
+	while (readdir(fds))
+		count++;
+	return count;
 }
 
 static void nothing_is_left_open(void **state)
@@ -474,6 +515,8 @@ int main(void)
 		TEST(a_program_that_is_nowhere_is_told),
 		TEST(a_program_that_cannot_be_run_is_told),
 		TEST(a_process_that_ends_is_told),
+		TEST(an_interrupt_that_ends_the_command_ends_the_load),
+		TEST(an_interrupt_ends_a_command_that_does_not_want_to_end),
 		TEST(looks_that_are_not_exact_are_counted),
 		TEST(a_process_that_nobody_waits_for_is_not_said_to_work),
 		TEST(urls_are_words_with_nothing_done_to_them),

@@ -112,6 +112,18 @@ static void one_that_is_stopped_is_at_rest(void **state)
 	child_stop(child);
 }
 
+static void little_time_is_enough_for_one_that_sleeps(void **state)
+{
+	struct child *child = child_start(sleep_on, NULL);
+	bool idle = false;
+
+	// Of many times once: others may use the processors.
+	for (int i = 0; i < 100 && !idle; i++)
+		when_awaited(child, 30 * ms, &idle);
+	assert_true(idle);
+	child_stop(child);
+}
+
 static void no_time_is_no_wait(void **state)
 {
 	struct child *child = child_start(sleep_on, NULL);
@@ -143,6 +155,7 @@ int main(void)
 		cmocka_unit_test(one_that_computes_is_not_and_the_time_is_kept),
 		cmocka_unit_test(one_that_is_done_after_a_while_is_awaited),
 		cmocka_unit_test(one_that_is_stopped_is_at_rest),
+		cmocka_unit_test(little_time_is_enough_for_one_that_sleeps),
 		cmocka_unit_test(no_time_is_no_wait),
 		cmocka_unit_test(one_that_has_ended_is_gone),
 	};

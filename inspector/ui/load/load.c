@@ -159,7 +159,8 @@ static struct error *run_once(struct load *load, const char *url, struct load_it
 	if (!error)
 		error = program_run(&program, &end, &status);
 	iteration->command_ns += clock_now_ns() - begin_ns;
-	if (!error && end == PROGRAM_INTERRUPTED)
+	// It may have been told the same, and have ended before we could ask it to.
+	if (!error)
 		error = interrupt_check();
 	if (error)
 		return error;
