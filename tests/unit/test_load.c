@@ -201,8 +201,8 @@ static void a_process_that_ends_is_told(void **state)
 // Ctrl-C goes to all programs of a terminal: the command ends by itself.
 static void an_interrupt_that_ends_the_command_ends_the_load(void **state)
 {
-	char *const words[] = {(char *)"sh", (char *)"-c",
-			       (char *)"kill -INT $PPID; kill -INT $$", NULL};
+	char *const words[] = {(char *)"sh", (char *)"-c", (char *)"kill -INT $PPID; kill -INT $$",
+			       NULL};
 	static const char *const urls[] = {"a", "b", "c"};
 	struct load_iteration iteration;
 
