@@ -22,10 +22,10 @@ struct main_inspected {
 	struct inspected_graph shown;
 };
 
-static struct error *main_census(struct inspected *inspected, struct session_look *look,
-				 struct census *ret)
+static struct error *main_census(struct inspected *inspected, bool caches,
+				 struct session_look *look, struct census *ret)
 {
-	return session_census(((struct main_inspected *)inspected)->session, look, ret);
+	return session_census(((struct main_inspected *)inspected)->session, caches, look, ret);
 }
 
 static struct error *main_facts(struct inspected *inspected, struct session_look *look,

@@ -50,8 +50,9 @@ static struct error *options_take_target(struct options *options)
 				    options->command->name);
 	struct error *error = options_target(arguments->words[0], &options->pid);
 	arguments->word_count--;
+	// With the NULL behind the last.
 	memmove(arguments->words, arguments->words + 1,
-		arguments->word_count * sizeof(*arguments->words));
+		(arguments->word_count + 1) * sizeof(*arguments->words));
 	return error;
 }
 

@@ -145,10 +145,12 @@ static void session_destroy_sink(struct heap_sink **sink)
 	heap_sink_destroy(*sink);
 }
 
-struct error *session_census(struct session *session, struct session_look *look, struct census *ret)
+struct error *session_census(struct session *session, bool caches, struct session_look *look,
+			     struct census *ret)
 {
 	CLEANUP(session_destroy_sink) struct heap_sink *counter = NULL;
-	struct error *error = counter_create(&counter);
+	struct error *error =
+		caches ? counter_create(&counter) : counter_create_without_cached(&counter);
 
 	struct session_census_stop stop = {.stop.run = session_stop_and_walk, .sink = counter};
 	if (!error)

@@ -48,9 +48,10 @@ pid_t session_pid(const struct session *session);
 void session_head(const struct session *session, const char *verb, const struct session_look *look,
 		  const struct census *census, struct report_head *ret);
 
-/** Stops the process, counts every object, lets it go. */
-MUST_USE struct error *session_census(struct session *session, struct session_look *look,
-				      struct census *ret);
+/** Stops the process, counts every object, lets it go; without those that only the runtime's caches keep,
+ *  unless @a caches. */
+MUST_USE struct error *session_census(struct session *session, bool caches,
+				      struct session_look *look, struct census *ret);
 
 /** Stops the process briefly, reads the facts of `info`, lets it go. Threads come with their kernel
  *  ids. */

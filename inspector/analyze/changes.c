@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyze/census_parts.h"
+
 const char *change_trend_name(enum change_trend trend)
 {
 	static const char *const names[] = {
@@ -13,20 +15,6 @@ const char *change_trend_name(enum change_trend trend)
 	};
 
 	return names[trend];
-}
-
-/** A type in one of the censuses. */
-struct part {
-	const struct census_row *row;
-	size_t census;
-};
-
-static int compare_parts(const void *left, const void *right)
-{
-	const struct part *a = left, *b = right;
-	int by_name = strcmp(a->row->name, b->row->name);
-
-	return by_name ? by_name : (a->census > b->census) - (a->census < b->census);
 }
 
 static int compare_rows(const void *left, const void *right)
@@ -80,7 +68,7 @@ static void row_set(struct change_row *row, const struct census_row *first,
 }
 
 // @a parts are those of one type, @a part_count of them; a census without it has none of it.
-static bool row_make(const struct part *parts, size_t part_count, size_t census_count,
+static bool row_make(const struct census_part *parts, size_t part_count, size_t census_count,
 		     struct change_row *ret)
 {
 	static const struct census_row none = {0};
@@ -98,42 +86,20 @@ static bool row_make(const struct part *parts, size_t part_count, size_t census_
 	return walk.changed;
 }
 
-// The types in the order of their names, those of one name in the order of the censuses.
-static struct error *parts_sort(const struct census *const *censuses, size_t count,
-				struct part **ret, size_t *ret_count)
-{
-	size_t all = 0, at = 0;
-
-	for (size_t i = 0; i < count; i++)
-		all += censuses[i]->row_count;
-	struct part *parts = calloc(all + 1, sizeof(*parts));
-	if (!parts)
-		return error_no_memory();
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < censuses[i]->row_count; j++)
-			parts[at++] = (struct part){&censuses[i]->rows[j], i};
-	qsort(parts, all, sizeof(*parts), compare_parts);
-	*ret = parts;
-	*ret_count = all;
-	return NULL;
-}
-
 struct error *changes_find(const struct census *const *censuses, size_t count, struct changes *ret)
 {
-	_cleanup_free_ struct part *parts = NULL;
+	_cleanup_free_ struct census_part *parts = NULL;
 	size_t part_count = 0, next;
 
 	*ret = (struct changes){.total.name = "total"};
-	struct error *error = parts_sort(censuses, count, &parts, &part_count);
+	struct error *error = census_parts_sort(censuses, count, &parts, &part_count);
 	if (error)
 		return error;
 	ret->rows = calloc(part_count + 1, sizeof(*ret->rows));
 	if (!ret->rows)
 		return error_no_memory();
 	for (size_t begin = 0; begin < part_count; begin = next) {
-		for (next = begin + 1; next < part_count; next++)
-			if (strcmp(parts[next].row->name, parts[begin].row->name) != 0)
-				break;
+		next = census_parts_end(parts, part_count, begin);
 		ret->row_count +=
 			row_make(parts + begin, next - begin, count, &ret->rows[ret->row_count]);
 	}

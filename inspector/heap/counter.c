@@ -26,6 +26,9 @@ struct counter {
 	uint64_t problem_counts[2];
 	char *problem_texts[CENSUS_PROBLEM_TEXTS_MAX];
 	size_t problem_text_count;
+	/** What only caches keep: of one type, whose name is owned. */
+	struct heap_cached cached;
+	char *cached_name;
 };
 
 // Types are dense: no runtime has more of them, and a wild id must not ask for all memory.
@@ -138,6 +141,8 @@ static void counter_reset(struct heap_sink *sink)
 		free(counter->problem_texts[i]);
 	counter->problem_text_count = 0;
 	memset(counter->problem_counts, 0, sizeof(counter->problem_counts));
+	free(take_ptr(counter->cached_name));
+	counter->cached = (struct heap_cached){0};
 }
 
 static void counter_destroy(struct heap_sink *sink)
@@ -150,6 +155,19 @@ static void counter_destroy(struct heap_sink *sink)
 	free(counter);
 }
 
+static struct error *counter_cached(struct heap_sink *sink, const struct heap_cached *cached)
+{
+	struct counter *counter = (struct counter *)sink;
+
+	free(counter->cached_name);
+	counter->cached_name = strdup(cached->name);
+	if (!counter->cached_name)
+		return error_no_memory();
+	counter->cached = *cached;
+	counter->cached.name = counter->cached_name;
+	return NULL;
+}
+
 static const struct heap_sink_ops counter_ops = {
 	.types = counter_types,
 	.objects = counter_objects,
@@ -159,6 +177,26 @@ static const struct heap_sink_ops counter_ops = {
 	.reset = counter_reset,
 	.destroy = counter_destroy,
 };
+
+static const struct heap_sink_ops counter_without_cached_ops = {
+	.types = counter_types,
+	.objects = counter_objects,
+	.problem = counter_problem,
+	.cached = counter_cached,
+	.fork = counter_fork,
+	.join = counter_join,
+	.reset = counter_reset,
+	.destroy = counter_destroy,
+};
+
+struct error *counter_create_without_cached(struct heap_sink **ret)
+{
+	struct error *error = counter_create(ret);
+
+	if (!error)
+		(*ret)->ops = &counter_without_cached_ops;
+	return error;
+}
 
 struct error *counter_create(struct heap_sink **ret)
 {
@@ -248,6 +286,21 @@ static struct error *census_fill(const struct counter *counter, struct census *c
 	return NULL;
 }
 
+// A number that makes no sense leaves everything as it is.
+static void census_leave_out(struct census *census, const struct heap_cached *cached)
+{
+	for (size_t i = 0; cached->name && i < census->row_count; i++) {
+		struct census_row *row = &census->rows[i];
+		if (strcmp(row->name, cached->name) != 0 || row->count < cached->count ||
+		    row->size_bytes < cached->size_bytes || row->refs < cached->refs)
+			continue;
+		row->count -= cached->count;
+		row->size_bytes -= cached->size_bytes;
+		row->refs -= cached->refs;
+		census->cached_count += cached->count;
+	}
+}
+
 struct error *counter_census(const struct heap_sink *sink, struct census *ret)
 {
 	_cleanup_census_ struct census census = {.total.name = "total"};
@@ -256,6 +309,7 @@ struct error *counter_census(const struct heap_sink *sink, struct census *ret)
 	if (error)
 		return error;
 	census_merge_names(&census);
+	census_leave_out(&census, &((const struct counter *)sink)->cached);
 	if (census.row_count)
 		qsort(census.rows, census.row_count, sizeof(*census.rows), census_by_count);
 	for (size_t i = 0; i < census.row_count; i++)

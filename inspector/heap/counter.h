@@ -29,6 +29,8 @@ struct census {
 	struct census_row *rows;
 	size_t row_count;
 	struct census_row total;
+	/** Objects that were left out, as only the runtime's own caches keep them. */
+	uint64_t cached_count;
 	uint64_t unreadable;
 	uint64_t truncated;
 	/** The first few problems in words. */
@@ -37,6 +39,10 @@ struct census {
 };
 
 MUST_USE struct error *counter_create(struct heap_sink **ret);
+
+/** One that leaves out of its census what only the runtime's own caches keep (struct heap_cached), and tells
+ *  how much that is: numbers that are compared with later ones. */
+MUST_USE struct error *counter_create_without_cached(struct heap_sink **ret);
 
 /** What @a counter (of counter_create()) got so far; independent of it afterwards. Types without
  *  objects are left out. */

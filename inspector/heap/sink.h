@@ -157,6 +157,17 @@ struct heap_problem {
 	const char *text;
 };
 
+/** Objects, reported as others, that only a cache of the runtime's own keeps: it gives them up when it needs
+ *  the place. */
+struct heap_cached {
+	/** Of their type; valid during the call. */
+	const char *name;
+	uint64_t count;
+	uint64_t size_bytes;
+	/** All references that the cache owns, those to objects that others hold, too. */
+	uint64_t refs;
+};
+
 struct heap_sink;
 
 struct heap_sink_ops {
@@ -164,6 +175,8 @@ struct heap_sink_ops {
 	struct error *(*objects)(struct heap_sink *sink, const struct heap_object *objects,
 				 size_t count);
 	struct error *(*problem)(struct heap_sink *sink, const struct heap_problem *problem);
+	/** NULL for a sink that does not want to know. */
+	struct error *(*cached)(struct heap_sink *sink, const struct heap_cached *cached);
 	/** The next four are NULL for a sink that does not want references. */
 	struct error *(*references)(struct heap_sink *sink, addr_t from,
 				    const struct heap_reference *references, size_t count);
@@ -198,6 +211,19 @@ MUST_USE static inline struct error *heap_sink_problem(struct heap_sink *sink,
 						       const struct heap_problem *problem)
 {
 	return sink->ops->problem(sink, problem);
+}
+
+/** Whether heap_sink_cached() may be called. */
+static inline bool heap_sink_wants_cached(const struct heap_sink *sink)
+{
+	return sink->ops->cached;
+}
+
+/** Once per type, when all is joined. */
+MUST_USE static inline struct error *heap_sink_cached(struct heap_sink *sink,
+						      const struct heap_cached *cached)
+{
+	return sink->ops->cached(sink, cached);
 }
 
 /** Whether the functions below may be called. */

@@ -168,11 +168,13 @@ static struct error *arguments_wrong(const struct arguments_set *set, const stru
 static struct error *arguments_add_word(struct arguments *arguments, char *word)
 {
 	struct error *error = array_reserve(&arguments->words, &arguments->word_capacity,
-					    arguments->word_count + 1, sizeof(*arguments->words));
+					    arguments->word_count + 2, sizeof(*arguments->words));
 
-	if (!error)
-		arguments->words[arguments->word_count++] = word;
-	return error;
+	if (error)
+		return error;
+	arguments->words[arguments->word_count++] = word;
+	arguments->words[arguments->word_count] = NULL;
+	return NULL;
 }
 
 // getopt_long() reorders the array it is given: that is this copy.

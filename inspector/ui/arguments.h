@@ -51,7 +51,7 @@ struct arguments {
 	struct arguments_value common[ARGUMENTS_COMMON_COUNT];
 	/** By index in the verb's table. */
 	struct arguments_value options[ARGUMENTS_OPTIONS_MAX];
-	/** What is no option, in order. */
+	/** What is no option, in order, ended by NULL; NULL when there is none. */
 	char **words;
 	size_t word_count;
 	size_t word_capacity;

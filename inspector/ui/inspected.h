@@ -89,7 +89,7 @@ struct inspected_graph {
 struct inspected;
 
 struct inspected_ops {
-	struct error *(*census)(struct inspected *inspected, struct session_look *look,
+	struct error *(*census)(struct inspected *inspected, bool caches, struct session_look *look,
 				struct census *ret);
 	struct error *(*facts)(struct inspected *inspected, struct session_look *look,
 			       struct target_facts *ret);
@@ -132,7 +132,16 @@ struct inspected_opener {
 MUST_USE static inline struct error *inspected_census(struct inspected *inspected,
 						      struct session_look *look, struct census *ret)
 {
-	return inspected->ops->census(inspected, look, ret);
+	return inspected->ops->census(inspected, true, look, ret);
+}
+
+/** The same without the objects that only the runtime's own caches keep: what is compared with a later
+ *  count, in which such a cache is fuller. */
+MUST_USE static inline struct error *inspected_census_without_caches(struct inspected *inspected,
+								     struct session_look *look,
+								     struct census *ret)
+{
+	return inspected->ops->census(inspected, false, look, ret);
 }
 
 /** Stops the process briefly, reads the facts of `info`, lets it go. The caller deinits them. */

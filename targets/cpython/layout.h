@@ -278,6 +278,9 @@ struct py_field {
 	X(interp_free_keys_count, false, "_is:dict_state.keys_numfree|_is:object_state.freelists.dictkeys.numfree") \
 	/* From 3.12 on; a variable of its own before. */ \
 	X(interp_interned, false, "_is:cached_objects.interned_strings") \
+	/* From 3.10 on; a variable of its own before. */ \
+	X(interp_method_cache, false, "_is:types.type_cache.hashtable|_is:type_cache.hashtable") \
+	X(method_cache_name, false, "type_cache_entry:name|method_cache_entry:name") \
 	/* Addresses of functions, never written: 3.6.2 and later keep them for those who know 3.6.0; 3.7. */ \
 	X(tstate_extra_functions, false, "_ts:_preserve_36_ABI_2") \
 	X(interp_extra_functions, false, "_is:co_extra_freefuncs") \
@@ -331,7 +334,8 @@ struct py_field {
 	X(pool_header, true, "pool_header") \
 	X(arena, true, "arena_object") \
 	X(generation, true, "gc_generation") \
-	X(generation_stats, false, "gc_generation_stats")
+	X(generation_stats, false, "gc_generation_stats") \
+	X(method_cache_entry, false, "type_cache_entry|method_cache_entry")
 
 /* X(name, variable, type): addresses in the process, 0 when there is none. */
 #define PY_VARIABLES(X) \
@@ -364,6 +368,7 @@ struct py_field {
 	X(finalizing, "_Py_Finalizing", NULL) \
 	X(ref_total, "_Py_RefTotal", NULL) \
 	X(interned, "interned", NULL) \
+	X(method_cache, "method_cache", "method_cache_entry") \
 	X(type_type, "PyType_Type", NULL) \
 	X(list_type, "PyList_Type", NULL) \
 	X(tuple_type, "PyTuple_Type", NULL) \

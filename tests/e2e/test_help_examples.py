@@ -11,7 +11,7 @@ from support.demo import REPOSITORY, REQUESTS, Demo
 
 TARGET = "4711"
 # Their answers take a while, and have tests of their own.
-OVER_TIME = {"watch", "stats", "load"}
+OVER_TIME = {"watch", "stats", "diff", "load"}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def verbs_of(leakinspect):
     """All verbs of the command line, and those of the console alone."""
     shell = re.findall(r"^  (\S+) ", leakinspect.run("help").stdout.partition("verbs:")[2], re.M)
     assert "types" in shell
-    return shell, ["set", "refresh", "quit", "exit"]
+    return shell, ["save", "set", "refresh", "quit", "exit"]
 
 
 def first_example(leakinspect, verb):
@@ -81,7 +81,7 @@ def test_what_help_shows_was_printed(leakinspect, demo, tmp_path):
         assert missing is None, "%s does not print %r but\n%s" % (verb, missing, done.stdout)
         checked.append(verb)
     assert {"types", "cycles", "graph", "referrers", "attach", "eval", "set"} <= set(checked)
-    assert sorted(os.listdir(tmp_path)) == ["cycle.svg", "heap.sqlite"]
+    assert sorted(os.listdir(tmp_path)) == ["before.snap", "cycle.svg", "heap.sqlite"]
 
 
 def test_every_verb_has_an_example(leakinspect):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Grows as it is told: "grow N" keeps N more instances, "litter N" puts N more into gc.garbage, "big N"
-keeps N more bytes, "cycles N" makes N cycles that die and collects them, "stats" tells gc.get_stats() where
-there is one."""
+keeps N more bytes, "swing N" has just N of another kind, "cycles N" makes N cycles that die and collects them,
+"stats" tells gc.get_stats() where there is one."""
 import gc
 import json
 
@@ -12,8 +12,13 @@ class Kept(object):
     pass
 
 
+class Swinging(object):
+    pass
+
+
 kept = []
 big = []
+swinging = []
 
 
 def grow(count):
@@ -42,4 +47,11 @@ def stats():
     return json.dumps(gc.get_stats()) if hasattr(gc, "get_stats") else "null"
 
 
-conversation.serve({"grow": grow, "litter": litter, "big": more, "cycles": cycles, "stats": stats})
+def swing(count):
+    del swinging[:]
+    for _ in range(int(count)):
+        swinging.append(Swinging())
+
+
+conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing,
+                    "cycles": cycles, "stats": stats})

@@ -27,8 +27,8 @@ struct fake {
 	bool gone;
 };
 
-static struct error *fake_census(struct inspected *inspected, struct session_look *look,
-				 struct census *ret)
+static struct error *fake_census(struct inspected *inspected, bool caches,
+				 struct session_look *look, struct census *ret)
 {
 	struct fake *fake = (struct fake *)inspected;
 

@@ -49,8 +49,8 @@ static struct error *fake_facts(struct inspected *inspected, struct session_look
 	return NULL;
 }
 
-static struct error *fake_census(struct inspected *inspected, struct session_look *look,
-				 struct census *ret)
+static struct error *fake_census(struct inspected *inspected, bool caches,
+				 struct session_look *look, struct census *ret)
 {
 	struct fake *fake = (struct fake *)inspected;
 

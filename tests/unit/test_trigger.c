@@ -12,17 +12,17 @@
 
 #include "ui/chart/series.h"
 
-static struct growth growth;
+static struct watch_growth growth;
 
 static int given_nothing(void **state)
 {
-	growth = (struct growth){0};
+	growth = (struct watch_growth){0};
 	return 0;
 }
 
 static int afterwards(void **state)
 {
-	growth_deinit(&growth);
+	watch_growth_deinit(&growth);
 	return 0;
 }
 
@@ -165,14 +165,14 @@ static void given_a_census(int64_t time_ms, uint64_t sessions, uint64_t others)
 	census.rows[0] = (struct census_row){.name = strdup("app.Session"), .count = sessions};
 	census.rows[1] = (struct census_row){.name = strdup("dict"), .count = others};
 	census.total.count = sessions + others;
-	growth_add(&growth, &census, time_ms);
+	watch_growth_add(&growth, &census, time_ms);
 }
 
 static double rate_of(const char *type)
 {
 	double rate = -1;
 
-	assert_true(growth_rate(&growth, type, &rate));
+	assert_true(watch_growth_rate(&growth, type, &rate));
 	return rate;
 }
 
@@ -180,10 +180,10 @@ static void one_census_is_no_growth(void **state)
 {
 	double rate;
 
-	assert_false(growth_rate(&growth, NULL, &rate));
+	assert_false(watch_growth_rate(&growth, NULL, &rate));
 	given_a_census(1000, 5, 100);
-	assert_false(growth_rate(&growth, NULL, &rate));
-	assert_int_equal(growth_span_ms(&growth), 0);
+	assert_false(watch_growth_rate(&growth, NULL, &rate));
+	assert_int_equal(watch_growth_span_ms(&growth), 0);
 }
 
 static void what_came_in_a_second_is_not_taken_for_a_minute(void **state)
@@ -205,9 +205,9 @@ static void growth_is_that_of_the_last_minutes(void **state)
 	for (int64_t i = 360; i < 720; i++)
 		given_a_census(i * 10000, 36000, 7);
 	assert_true(rate_of("app.Session") == 0);
-	assert_int_equal(growth.count, GROWTH_KEPT_MAX);
+	assert_int_equal(growth.count, WATCH_GROWTH_KEPT_MAX);
 	assert_int_equal(growth.moments[0].time_ms, 0);
-	assert_int_equal(growth_span_ms(&growth), 7190000);
+	assert_int_equal(watch_growth_span_ms(&growth), 7190000);
 }
 
 static void growth_by_type_is_since_the_beginning(void **state)
@@ -216,28 +216,28 @@ static void growth_by_type_is_since_the_beginning(void **state)
 
 	for (int64_t i = 0; i < 100; i++)
 		given_a_census(i * 1000, (uint64_t)(5 + i), 50);
-	assert_null(growth_find(&growth, &changes));
+	assert_null(watch_growth_find(&growth, &changes));
 	assert_int_equal(changes.row_count, 1);
 	assert_string_equal(changes.rows[0].name, "app.Session");
 	assert_int_equal(changes.rows[0].count, 99);
 	assert_int_equal(changes.rows[0].trend, CHANGE_TREND_GROWS);
-	assert_true(fabs(growth_per_minute(99, growth_span_ms(&growth)) - 60) < 1e-9);
+	assert_true(fabs(watch_growth_per_minute(99, watch_growth_span_ms(&growth)) - 60) < 1e-9);
 	changes_deinit(&changes);
 }
 
 static void types_beyond_the_bound_are_counted_and_not_kept(void **state)
 {
-	size_t count = GROWTH_TYPES_MAX + 10;
+	size_t count = WATCH_GROWTH_TYPES_MAX + 10;
 	struct census census = {.rows = calloc(count, sizeof(struct census_row)),
 				.row_count = count};
 
 	for (size_t i = 0; i < count; i++)
 		census.rows[i] = (struct census_row){.name = strdup("t"), .count = 1};
 	census.total.count = count;
-	growth_add(&growth, &census, 1);
+	watch_growth_add(&growth, &census, 1);
 	assert_int_equal(growth.cut_count, 10);
-	assert_int_equal(growth_last(&growth)->row_count, GROWTH_TYPES_MAX);
-	assert_int_equal(growth_last(&growth)->total.count, count);
+	assert_int_equal(watch_growth_last(&growth)->row_count, WATCH_GROWTH_TYPES_MAX);
+	assert_int_equal(watch_growth_last(&growth)->total.count, count);
 }
 
 int main(void)

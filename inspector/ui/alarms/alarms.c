@@ -64,7 +64,7 @@ static const char *alarm_value(const struct alarm *alarm, char *into, size_t siz
 static struct error *alarm_write_snapshot(FILE *out, const struct fleet_member *member)
 {
 	const struct recorder *recorder = &member->recorder;
-	const struct census *census = growth_last(&member->growth);
+	const struct census *census = watch_growth_last(&member->growth);
 
 	if (!census || recorder->values[RECORDER_OBJECTS] == SERIES_ABSENT)
 		return error_create(ERROR_FAILED, "the objects could not be counted at this point");

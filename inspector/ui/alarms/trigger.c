@@ -140,7 +140,7 @@ static bool trigger_value(const struct trigger *trigger, const struct trigger_po
 			  double *ret)
 {
 	if (trigger->subject == TRIGGER_GROWTH)
-		return growth_rate(point->growth, trigger->type, ret);
+		return watch_growth_rate(point->growth, trigger->type, ret);
 	int64_t value = point->values[trigger->subject];
 	*ret = (double)value;
 	return value != SERIES_ABSENT;

@@ -12,7 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "ui/watch/growth.h"
+#include "ui/watch/watch_growth.h"
 
 enum trigger_subject {
 	TRIGGER_RSS,
@@ -38,7 +38,7 @@ struct trigger {
 struct trigger_point {
 	/** By subject, growth aside; SERIES_ABSENT (ui/chart/series.h) is not known. */
 	int64_t values[TRIGGER_SUBJECT_COUNT];
-	const struct growth *growth;
+	const struct watch_growth *growth;
 };
 
 /** ERROR_USAGE with a sentence. @a text outlives *@a ret, which the caller deinits. */

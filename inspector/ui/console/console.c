@@ -19,6 +19,7 @@
 #include "ui/console/settings.h"
 #include "ui/console/words.h"
 #include "ui/record/recorder.h"
+#include "ui/record/saved.h"
 #include "ui/report/safe_text.h"
 
 enum {
@@ -41,6 +42,7 @@ struct console {
 	bool ended;
 	struct text notice;
 	struct recorder recorder;
+	struct saved saved;
 	/** Of the process when we attached: a process id may be given to another one. */
 	uint64_t start_ticks;
 	/** Of the first line that failed. */
@@ -84,11 +86,11 @@ static struct error *console_remember_census(struct console *console, const stru
 	return error;
 }
 
-static struct error *console_census(struct inspected *inspected, struct session_look *look,
-				    struct census *ret)
+static struct error *console_census(struct inspected *inspected, bool caches,
+				    struct session_look *look, struct census *ret)
 {
 	struct console *console = (struct console *)inspected;
-	struct error *error = inspected_census(console->inner, look, ret);
+	struct error *error = console->inner->ops->census(console->inner, caches, look, ret);
 
 	return error ? error : console_remember_census(console, ret);
 }
@@ -454,6 +456,11 @@ bool console_is_interactive(const struct console_options *options)
 	return !options->lines && isatty(STDIN_FILENO);
 }
 
+struct saved *console_saved(struct console *console)
+{
+	return &console->saved;
+}
+
 struct settings *console_settings(struct console *console)
 {
 	return &console->settings;
@@ -497,6 +504,7 @@ struct error *console_run(struct inspected *inspected, const struct console_opti
 	if (unrecorded)
 		console_print_error(&console, unrecorded, NULL);
 	recorder_deinit(&console.recorder);
+	saved_deinit(&console.saved);
 	text_deinit(&console.notice);
 	console_forget_types(&console);
 	free(console.types);

@@ -39,6 +39,11 @@ MUST_USE struct error *console_run(struct inspected *inspected,
 /** What `watch` records here, while a person types and between lines; lives as long as the console. */
 struct recorder *console_recorder(struct console *console);
 
+struct saved;
+
+/** What `save` keeps here, for `diff`; lives as long as the console. */
+struct saved *console_saved(struct console *console);
+
 struct settings;
 
 /** What is set for all lines; lives as long as the console. */

@@ -5,17 +5,17 @@
 
 #include "ui/output.h"
 
-static int64_t publish_growth_of(const struct growth *growth, const struct census_row *row)
+static int64_t publish_growth_of(const struct watch_growth *growth, const struct census_row *row)
 {
 	const struct census_row *first = census_find(&growth->moments[0].census, row->name);
 
 	return (int64_t)row->count - (first ? (int64_t)first->count : 0);
 }
 
-static struct error *publish_biggest(const struct growth *growth, size_t top,
+static struct error *publish_biggest(const struct watch_growth *growth, size_t top,
 				     struct metrics_process *into)
 {
-	const struct census *last = growth_last(growth);
+	const struct census *last = watch_growth_last(growth);
 	struct error *error = NULL;
 
 	// A census has those with most objects first.
@@ -27,12 +27,12 @@ static struct error *publish_biggest(const struct growth *growth, size_t top,
 	return error;
 }
 
-static struct error *publish_most_grown(const struct growth *growth, size_t top,
+static struct error *publish_most_grown(const struct watch_growth *growth, size_t top,
 					struct metrics_process *into)
 {
 	_cleanup_changes_ struct changes changes = {0};
-	const struct census *last = growth_last(growth);
-	struct error *error = growth_find(growth, &changes);
+	const struct census *last = watch_growth_last(growth);
+	struct error *error = watch_growth_find(growth, &changes);
 
 	for (size_t i = 0; i < changes.row_count && i < top && !error; i++) {
 		const struct change_row *change = &changes.rows[i];
@@ -46,10 +46,10 @@ static struct error *publish_most_grown(const struct growth *growth, size_t top,
 	return error;
 }
 
-static struct error *publish_types(const struct growth *growth, size_t top,
+static struct error *publish_types(const struct watch_growth *growth, size_t top,
 				   struct metrics_process *into)
 {
-	const struct census *last = growth_last(growth);
+	const struct census *last = watch_growth_last(growth);
 
 	if (!last)
 		return NULL;

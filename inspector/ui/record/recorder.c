@@ -112,7 +112,7 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 	recorder->gc_stats_count = facts.stats_count;
 	target_facts_deinit(&facts);
 	look = (struct session_look){0};
-	error = inspected_census(inspected, &look, &census);
+	error = inspected_census_without_caches(inspected, &look, &census);
 	point_add_look(recorder, point, &look);
 	recorder->look = look;
 	if (error)
@@ -249,16 +249,21 @@ static struct error *recorder_measure(struct recorder *recorder, struct inspecte
 	return error;
 }
 
+// The same word wherever it came: in the middle of a point or between two.
+static const char *recorder_end_of(const struct error *error)
+{
+	if (error->code == ERROR_INTERRUPTED)
+		return RECORDER_INTERRUPTED;
+	return error->code == ERROR_GONE ? RECORDER_ENDED : error->message;
+}
+
 struct error *recorder_take(struct recorder *recorder, struct inspected *inspected)
 {
 	bool alive = true;
 	struct error *error = recorder_measure(recorder, inspected, &alive);
 
 	if (error) {
-		// The same word wherever it came: in the middle of a point or between two.
-		error_destroy(recorder_stop(recorder, error->code == ERROR_INTERRUPTED
-							      ? RECORDER_INTERRUPTED
-							      : error->message));
+		error_destroy(recorder_stop(recorder, recorder_end_of(error)));
 		return error;
 	}
 	if (!alive)

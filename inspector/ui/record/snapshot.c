@@ -14,7 +14,7 @@ struct error *snapshot_take(struct inspected *inspected, struct session_look *lo
 	if (!error)
 		error = process_status_read(inspected->pid, &status);
 	if (!error)
-		error = inspected_census(inspected, look, &ret->census);
+		error = inspected_census_without_caches(inspected, look, &ret->census);
 	if (error)
 		return error;
 	ret->rss_bytes = status.rss_bytes;

@@ -81,6 +81,11 @@ struct error *report_note(struct report *report, const char *format, ...)
 	return error;
 }
 
+struct error *report_show(struct report *report)
+{
+	return report->ops->show(report);
+}
+
 struct error *report_amend(struct report *report, const struct report_head *head)
 {
 	return report->ops->amend(report, head);

@@ -5,9 +5,9 @@
 /*
  * SEAM 5: how an answer is written: text for people, JSON for programs (CLI.md), more to come.
  * A verb describes its answer once, as a head, sections of key/values, and tables of rows; the
- * implementation decides the looks. Nothing is printed before end(), but for a table that is live: an
- * error half-way leaves stdout empty. Every text may hold any bytes (names come from the inspected process): the implementation
- * makes them harmless for its reader.
+ * implementation decides the looks. Nothing is printed before end(), but for a table that is live and for
+ * what a verb shows as it goes: an error half-way leaves stdout empty. Every text may hold any bytes
+ * (names come from the inspected process): the implementation makes them harmless for its reader.
  *
  * How the process was stopped and what could not be read is in the head, and every implementation
  * tells it: no verb can forget to.
@@ -148,6 +148,7 @@ struct report_ops {
 	struct error *(*lines)(struct report *report, const char *const *lines, size_t count);
 	struct error *(*remark)(struct report *report, const char *text);
 	struct error *(*note)(struct report *report, const char *text);
+	struct error *(*show)(struct report *report);
 	struct error *(*amend)(struct report *report, const struct report_head *head);
 	struct error *(*end)(struct report *report);
 	void (*destroy)(struct report *report);
@@ -197,6 +198,9 @@ MUST_USE PRINTF_LIKE(2, 3) struct error *report_remark(struct report *report, co
 /** A sentence for people, and an element of "notes" in JSON. */
 MUST_USE PRINTF_LIKE(2, 3) struct error *report_note(struct report *report, const char *format,
 						     ...);
+/** Shows people what was reported so far: for a verb whose next words take a while. Programs get it at the
+ *  end. */
+MUST_USE struct error *report_show(struct report *report);
 /** Tells anew how the process was stopped and what could not be read: for a verb that did not know it
  *  when it began. @a head is otherwise that of the beginning. */
 MUST_USE struct error *report_amend(struct report *report, const struct report_head *head);

@@ -367,6 +367,12 @@ static struct error *report_json_object(struct report *report, const char *key,
 	return report_json_members(object, columns, count, cells);
 }
 
+// One document, at the end.
+static struct error *report_json_show(struct report *report)
+{
+	return NULL;
+}
+
 static struct error *report_json_heading(struct report *report, const char *text)
 {
 	return NULL;
@@ -431,6 +437,7 @@ struct error *report_json_create(FILE *out, struct report **ret)
 		.remark = report_json_remark,
 		.note = report_json_note,
 		// Keys that are set again take the place of those before.
+		.show = report_json_show,
 		.amend = report_json_begin,
 		.end = report_json_end,
 		.destroy = report_json_destroy,

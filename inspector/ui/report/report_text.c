@@ -397,6 +397,14 @@ static struct error *report_text_note(struct report *report, const char *note)
 	return error ? error : report_text_line(&text->body, "%s", note);
 }
 
+static struct error *report_text_show(struct report *report)
+{
+	struct report_text *text = (struct report_text *)report;
+	struct error *error = report_text_flush_table(text);
+
+	return error ? error : report_text_put(text);
+}
+
 static struct error *report_text_end(struct report *report)
 {
 	struct report_text *text = (struct report_text *)report;
@@ -432,6 +440,7 @@ struct error *report_text_create(FILE *out, const struct report_style *style, st
 		.lines = report_text_lines,
 		.remark = report_text_remark,
 		.note = report_text_note,
+		.show = report_text_show,
 		.amend = report_text_amend,
 		.end = report_text_end,
 		.destroy = report_text_destroy,

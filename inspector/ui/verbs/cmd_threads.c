@@ -2,7 +2,6 @@
 #include "ui/command.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "ui/answers/thread_words.h"
+#include "ui/report/text_lines.h"
 
 static const struct report_column threads_call_columns[] = {
 	{.key = "function", .unit = REPORT_TEXT},
@@ -19,39 +19,6 @@ static const struct report_column threads_call_columns[] = {
 };
 
 enum { CALL_COLUMN_COUNT = ARRAY_COUNT(threads_call_columns) };
-
-/** What is told about the calls of one thread: lines for people. */
-struct threads_lines {
-	char **list;
-	size_t count;
-	size_t capacity;
-};
-
-static void threads_lines_deinit(struct threads_lines *lines)
-{
-	for (size_t i = 0; i < lines->count; i++)
-		free(lines->list[i]);
-	free(lines->list);
-}
-
-PRINTF_LIKE(2, 3)
-static struct error *threads_add_line(struct threads_lines *lines, const char *format, ...)
-{
-	struct error *error = array_reserve(&lines->list, &lines->capacity, lines->count + 1,
-					    sizeof(*lines->list));
-	char *line;
-	va_list args;
-
-	if (error)
-		return error;
-	va_start(args, format);
-	int length = vasprintf(&line, format, args);
-	va_end(args);
-	if (length < 0)
-		return error_no_memory();
-	lines->list[lines->count++] = line;
-	return NULL;
-}
 
 // The calls of a thread as a traceback has them: the outermost first.
 static const struct target_call *threads_call(const struct target_call_stacks *stacks,
@@ -117,17 +84,17 @@ static struct error *threads_report_rows(const struct command_context *context,
 	return error;
 }
 
-static struct error *threads_add_repeats(struct threads_lines *lines, size_t repeats)
+static struct error *threads_add_repeats(struct text_lines *lines, size_t repeats)
 {
-	return repeats ? threads_add_line(lines, "    (the same line %zu more time%s)", repeats,
-					  repeats == 1 ? "" : "s")
+	return repeats ? text_lines_add(lines, "    (the same line %zu more time%s)", repeats,
+					repeats == 1 ? "" : "s")
 		       : NULL;
 }
 
 // As tracebacks are written, the innermost call with a mark; recursion of one line is one line.
 static struct error *threads_add_calls(const struct target_call_stacks *stacks,
 				       const struct target_call_stack *stack,
-				       struct threads_lines *lines)
+				       struct text_lines *lines)
 {
 	enum { REPEATS_SHOWN = 2 };
 	size_t repeats = 0, shown = 0;
@@ -149,9 +116,9 @@ static struct error *threads_add_calls(const struct target_call_stacks *stacks,
 		error = threads_add_repeats(lines, repeats);
 		repeats = 0;
 		if (!error)
-			error = threads_add_line(lines, "%s File \"%s\", line %" PRId32 ", in %s",
-						 is_innermost ? ">" : " ", function->file,
-						 call->line, function->name);
+			error = text_lines_add(lines, "%s File \"%s\", line %" PRId32 ", in %s",
+					       is_innermost ? ">" : " ", function->file, call->line,
+					       function->name);
 	}
 	return error;
 }
@@ -160,7 +127,7 @@ static struct error *threads_report_stack(const struct command_context *context,
 					  const struct target_call_stacks *stacks,
 					  const struct target_call_stack *stack)
 {
-	CLEANUP(threads_lines_deinit) struct threads_lines lines = {0};
+	_cleanup_text_lines_ struct text_lines lines = {0};
 	_cleanup_text_ struct text title = {0};
 	const struct target_thread *thread = &stack->thread;
 	char name[THREAD_NAME_BYTES], left_out[HUMAN_CHARS];
@@ -177,16 +144,15 @@ static struct error *threads_report_stack(const struct command_context *context,
 	if (!error && thread->holds_gil)
 		error = text_appendf(&title, ", has the GIL");
 	if (!error && stack->left_out)
-		error = threads_add_line(&lines, "  (%s outer calls left out)",
-					 human_count((int64_t)stack->left_out, left_out));
+		error = text_lines_add(&lines, "  (%s outer calls left out)",
+				       human_count((int64_t)stack->left_out, left_out));
 	if (!error)
 		error = threads_add_calls(stacks, stack, &lines);
 	if (!error && !stack->count)
-		error = threads_add_line(&lines, "  no Python function runs in it");
+		error = text_lines_add(&lines, "  no Python function runs in it");
 	if (!error)
 		error = report_heading(context->report, "%s", text_chars(&title));
-	return error ? error
-		     : report_lines(context->report, (const char *const *)lines.list, lines.count);
+	return error ? error : text_lines_report(&lines, context->report);
 }
 
 static int threads_compare(const void *a, const void *b)

@@ -17,7 +17,7 @@ static void member_destroy(struct fleet *fleet, struct fleet_member *member)
 	if (!member)
 		return;
 	recorder_deinit(&member->recorder);
-	growth_deinit(&member->growth);
+	watch_growth_deinit(&member->growth);
 	if (member->is_owned)
 		fleet->opener->close(fleet->opener, member->inspected);
 	free(member);
@@ -130,7 +130,7 @@ struct error *fleet_take_point(struct fleet_member *member)
 	struct error *error = recorder_take(recorder, member->inspected);
 
 	if (!error && recorder->has_census) {
-		growth_add(&member->growth, &recorder->census, recorder->time_ms);
+		watch_growth_add(&member->growth, &recorder->census, recorder->time_ms);
 		recorder->has_census = false;
 	}
 	return error;

@@ -16,7 +16,7 @@
 #include "mem/process_tree.h"
 #include "ui/inspected.h"
 #include "ui/record/recorder.h"
-#include "ui/watch/growth.h"
+#include "ui/watch/watch_growth.h"
 
 enum {
 	/** Watched at a time. */
@@ -47,7 +47,7 @@ struct fleet_member {
 	/** Of its start, in seconds since 1970. */
 	double start_seconds;
 	struct recorder recorder;
-	struct growth growth;
+	struct watch_growth growth;
 	/** A bit for each condition that holds. */
 	uint32_t held;
 };

@@ -31,8 +31,8 @@ static struct error *watch_types_of(const struct fleet_member *member, size_t ma
 				    struct watch_type_rows *rows, size_t *capacity)
 {
 	_cleanup_changes_ struct changes changes = {0};
-	int64_t span_ms = growth_span_ms(&member->growth);
-	struct error *error = growth_find(&member->growth, &changes);
+	int64_t span_ms = watch_growth_span_ms(&member->growth);
+	struct error *error = watch_growth_find(&member->growth, &changes);
 	size_t wanted = changes.row_count < max ? changes.row_count : max, taken = 0;
 
 	if (!error)
@@ -50,7 +50,7 @@ static struct error *watch_types_of(const struct fleet_member *member, size_t ma
 		rows->rows[rows->count++] = (struct watch_type_row){
 			.pid = member->identity.pid,
 			.change = *change,
-			.per_minute = growth_per_minute(change->count, span_ms),
+			.per_minute = watch_growth_per_minute(change->count, span_ms),
 		};
 		taken++;
 	}
@@ -305,7 +305,7 @@ static struct error *watch_report_cut(struct report *report, const struct fleet 
 	return report_note(report,
 			   "of each count the %d types with most objects were kept, and up to %zu "
 			   "with fewer were not",
-			   GROWTH_TYPES_MAX, cut);
+			   WATCH_GROWTH_TYPES_MAX, cut);
 }
 
 static struct error *watch_report_types(struct report *report, const struct fleet *fleet,
@@ -313,7 +313,8 @@ static struct error *watch_report_types(struct report *report, const struct flee
 {
 	struct watch_type_rows rows = {0};
 	bool several = fleet_is_several(fleet);
-	struct error *error = watch_types_find(fleet, shown ? shown : GROWTH_TYPES_MAX, &rows);
+	struct error *error =
+		watch_types_find(fleet, shown ? shown : WATCH_GROWTH_TYPES_MAX, &rows);
 	_cleanup_free_ struct watch_type_row *owned = rows.rows;
 
 	if (!error)

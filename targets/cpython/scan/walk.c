@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "targets/cpython/memory.h"
 #include "targets/cpython/references/graph.h"
+#include "targets/cpython/scan/method_cache.h"
 #include "targets/cpython/scan/pass.h"
 #include "targets/cpython/scan/statics.h"
 
@@ -309,6 +310,9 @@ static struct error *walk_objects(struct walk *walk, enum target_effort effort)
 		error = mem_window_take_error(walk->window);
 	if (!error)
 		error = walk_ref_total(walk, walk->pass.verdict);
+	if (!error && heap_sink_wants_cached(walk->sink))
+		error = py_method_cache_report(walk->layout, walk->context->source, walk->window,
+					       walk->types, &walk->memory.interpreters, walk->sink);
 	if (!error && walk->context->foreign_malloc) {
 		char text[160];
 		snprintf(text, sizeof(text),
