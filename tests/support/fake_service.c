@@ -15,8 +15,8 @@ static void fake_add(struct census *census, const char *name)
 {
 	census->rows = reallocarray(census->rows, census->row_count + 1, sizeof(*census->rows));
 	fake_abort_unless(census->rows);
-	census->rows[census->row_count++] = (struct census_row){
-		.name = strdup(name), .count = 1, .size_bytes = 50, .refs = 2};
+	census->rows[census->row_count++] =
+		(struct census_row){.name = strdup(name), .count = 1, .size_bytes = 50, .refs = 2};
 	census->total.count++;
 	census->total.size_bytes += 50;
 	census->total.refs += 2;
@@ -32,10 +32,8 @@ static struct error *fake_census(struct inspected *inspected, bool caches,
 	*ret = (struct census){.total.name = "total"};
 	if (++fake->census_count >= fake->gone_at && fake->gone_at)
 		return error_create(ERROR_GONE, "process %d has ended", inspected->pid);
-	*look = (struct session_look){.pause_total_ns = 1000,
-				      .stops = 1,
-				      .consistent = !fake->torn,
-				      .ref_total = -1};
+	*look = (struct session_look){
+		.pause_total_ns = 1000, .stops = 1, .consistent = !fake->torn, .ref_total = -1};
 	lines = scratch_read(fake->path, &bytes);
 	for (char *line = strtok_r(lines, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		const char *name = fake->leaves ? fake->leaves(line) : line;

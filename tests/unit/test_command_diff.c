@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The verb diff over files of snapshots: no process is there.
+// The verbs diff, over files of snapshots, snapshot and save.
 #include "ui/command.h"
 
 #include <jansson.h>
@@ -12,10 +12,11 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "support/scratch.h"
+#include "support/fake_service.h"
 #include "ui/console/words.h"
 
 static struct scratch *scratch;
+static struct fake_service fake;
 
 /** What a file of given() has besides types. */
 struct document {
@@ -27,8 +28,12 @@ struct document {
 	const char *runtime;
 };
 
-static const struct document plain = {
-	.time_ms = 1000, .rss = 4096, .ref_total = -1, .pid = 1, .exact = "true", .runtime = "cpython"};
+static const struct document plain = {.time_ms = 1000,
+				      .rss = 4096,
+				      .ref_total = -1,
+				      .pid = 1,
+				      .exact = "true",
+				      .runtime = "cpython"};
 
 static void given(const char *name, const char *types, struct document document)
 {
@@ -47,6 +52,7 @@ static void given(const char *name, const char *types, struct document document)
 static int given_two_files(void **state)
 {
 	scratch = scratch_create();
+	fake_service_init(&fake, scratch);
 	given("a", "[\"dict\",30,20,0,3000,40],[\"Cart\",5,5,0,250,10],[\"gone\",2,0,0,20,2]",
 	      plain);
 	given("b", "[\"dict\",31,20,0,9000,30],[\"Cart\",15,5,0,750,20],[\"new\",1,0,0,10,100]",
@@ -85,7 +91,8 @@ static struct error *run(const char *line, char **ret)
 	if (!error)
 		error = command_check(command, &arguments);
 	if (!error)
-		error = command_run(command, &arguments, NULL, NULL, NULL, &status);
+		error = command_run(command, &arguments, &fake.inspected, NULL, NULL,
+				    &status);
 	if (!error)
 		*ret = scratch_read(scratch_path(scratch, "answer"), &bytes);
 	return error;
@@ -119,9 +126,9 @@ static void then_types(const char *line, const char *names)
 	const json_t *types = json_object_get(root, "types");
 
 	for (size_t i = 0; i < json_array_size(types); i++)
-		assert_null(text_appendf(&text, "%s%s", i ? " " : "",
-					 json_string_value(json_object_get(
-						 json_array_get(types, i), "name"))));
+		assert_null(text_appendf(
+			&text, "%s%s", i ? " " : "",
+			json_string_value(json_object_get(json_array_get(types, i), "name"))));
 	assert_string_equal(text_chars(&text), names);
 	json_decref(root);
 }
@@ -268,6 +275,28 @@ static void wrong_words_are_refused(void **state)
 	then_refused("diff $S/a /dev/null", "it is no file");
 }
 
+static void a_snapshot_is_what_diff_reads(void **state)
+{
+	scratch_run(scratch, "printf 'Cart\\nCart\\nItem\\n' >$S/requests");
+	scratch_run(scratch, "rm -f $S/answer");
+	_cleanup_free_ char *told = answer("snapshot -q");
+	assert_non_null(strstr(told, "\"Cart\",2,0,0,100,4"));
+	// Whole: the arguments of this program are in it.
+	assert_non_null(strstr(told, "test_command_diff"));
+	scratch_run(scratch, "cp $S/answer $S/one; echo Item >>$S/requests");
+	free(answer("snapshot -q"));
+	scratch_run(scratch, "cp $S/answer $S/two");
+	then_types("diff $S/one $S/two", "Item");
+}
+
+static void a_snapshot_without_values_has_no_arguments(void **state)
+{
+	_cleanup_free_ char *told = answer("snapshot -q --redact");
+
+	assert_non_null(strstr(told, "\"program\":\"\""));
+	assert_null(strstr(told, "test_command_diff"));
+}
+
 static struct error *check_in_console(const char *line)
 {
 	_cleanup_words_ struct words words = {0};
@@ -317,6 +346,8 @@ int main(void)
 		TEST(words_of_a_file_cannot_harm_a_terminal),
 		TEST(the_largest_numbers_are_told),
 		TEST(wrong_words_are_refused),
+		TEST(a_snapshot_is_what_diff_reads),
+		TEST(a_snapshot_without_values_has_no_arguments),
 		TEST(names_of_what_is_kept_are_checked),
 	};
 

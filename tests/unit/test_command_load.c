@@ -133,8 +133,8 @@ static void each_iteration_is_told_and_what_grows(void **state)
 {
 	json_t *root = answer_json("--per 2 -N 4 --fail-on growth --pageid shop",
 				   "echo /leak >>$REQUESTS; echo /leak >>$REQUESTS");
-	const json_t *growing = json_array_get(
-		json_object_get(json_object_get(root, "verdict"), "growing"), 0);
+	const json_t *growing =
+		json_array_get(json_object_get(json_object_get(root, "verdict"), "growing"), 0);
 
 	assert_int_equal(json_array_size(json_object_get(root, "iterations")), 4);
 	for (size_t i = 0; i < 4; i++) {

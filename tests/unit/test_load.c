@@ -103,10 +103,11 @@ static void of_megabytes_the_last_lines_are_kept(void **state)
 static void what_a_child_that_stays_writes_takes_no_memory(void **state)
 {
 	// It holds the file of complaints, and the test sees its size.
-	exit_status_of("(echo $(exec sh -c 'echo $PPID') >$REQUESTS.pid; trap '' TERM; "
-		       "exec >/dev/null; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; "
-		       "do sleep 0.05; head -c 100000 /dev/zero >&2; done; "
-		       "stat -L -c %s /proc/self/fd/2 >$REQUESTS.size) & exit 0");
+	exit_status_of(
+		"(echo $(exec sh -c 'echo $PPID') >$REQUESTS.pid; trap '' TERM; "
+		"exec >/dev/null; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; "
+		"do sleep 0.05; head -c 100000 /dev/zero >&2; done; "
+		"stat -L -c %s /proc/self/fd/2 >$REQUESTS.size) & exit 0");
 	for (int i = 0; i < 200 && access(scratch_path(scratch, "requests.size"), F_OK); i++)
 		usleep(50000);
 	_cleanup_free_ char *size = scratch_output(scratch, "sleep 0.1; cat $S/requests.size");
@@ -200,8 +201,8 @@ static void a_process_that_ends_is_told(void **state)
 // Ctrl-C goes to all programs of a terminal: the command ends by itself.
 static void an_interrupt_that_ends_the_command_ends_the_load(void **state)
 {
-	char *const words[] = {(char *)"sh", (char *)"-c",
-			       (char *)"kill -INT $PPID; kill -INT $$", NULL};
+	char *const words[] = {(char *)"sh", (char *)"-c", (char *)"kill -INT $PPID; kill -INT $$",
+			       NULL};
 	static const char *const urls[] = {"a", "b", "c"};
 	struct load_iteration iteration;
 
@@ -258,11 +259,20 @@ static void a_process_that_nobody_waits_for_is_not_said_to_work(void **state)
 
 static void urls_are_words_with_nothing_done_to_them(void **state)
 {
-	static const char *const urls[] = {"http://a/?b=1&c='d e'", "$(reboot)`reboot`;{url}",
-					   "-n", "\"\\", "{url}{url}", "%s%n%d", "\xff\xfe"};
-	char *const words[] = {(char *)"sh", (char *)"-c",
-			       (char *)"printf '%s|%s\\n' \"$1\" \"$2\" >>$REQUESTS", (char *)"sh",
-			       (char *)"{url}", (char *)"<{url}{url}>", NULL};
+	static const char *const urls[] = {"http://a/?b=1&c='d e'",
+					   "$(reboot)`reboot`;{url}",
+					   "-n",
+					   "\"\\",
+					   "{url}{url}",
+					   "%s%n%d",
+					   "\xff\xfe"};
+	char *const words[] = {(char *)"sh",
+			       (char *)"-c",
+			       (char *)"printf '%s|%s\\n' \"$1\" \"$2\" >>$REQUESTS",
+			       (char *)"sh",
+			       (char *)"{url}",
+			       (char *)"<{url}{url}>",
+			       NULL};
 	_cleanup_text_ struct text expected = {0};
 	size_t bytes;
 
@@ -346,9 +356,9 @@ static void then_a_shell_reads(char *const *words, const char *url)
 	assert_null(text_appendf(&command, "printf '%%s\\0' "));
 	assert_null(load_command_text(words, url, &command));
 	for (size_t i = 0; words[i]; i++)
-		assert_null(text_append(&expected, url && !strcmp(words[i], "{url}") ? url : words[i],
-					strlen(url && !strcmp(words[i], "{url}") ? url : words[i]) +
-						1));
+		assert_null(text_append(
+			&expected, url && !strcmp(words[i], "{url}") ? url : words[i],
+			strlen(url && !strcmp(words[i], "{url}") ? url : words[i]) + 1));
 	scratch_write(scratch, "command", text_chars(&command), command.length);
 	for (int i = 0; i < 2; i++) {
 		scratch_run(scratch, "%s $S/command >$S/words",
@@ -362,9 +372,9 @@ static void then_a_shell_reads(char *const *words, const char *url)
 static void what_is_printed_is_what_a_shell_would_run(void **state)
 {
 	static const char *const words[] = {
-		"ab",    "",       "it's",     "it's $HOME", "'",   "''",  "\"", "\"'\"", "`id`'",
-		"a b",   "!x'y",   "\\'",      "\\",         "$'a'", "~",   "#",  "{a,b}", "{1..3}",
-		"a\nb",  "*",      "?",        "[a]",        "&",   "\xff", "{url}", "-n",  "a=b"};
+		"ab",   "",     "it's", "it's $HOME", "'",    "''",   "\"",    "\"'\"", "`id`'",
+		"a b",  "!x'y", "\\'",  "\\",         "$'a'", "~",    "#",     "{a,b}", "{1..3}",
+		"a\nb", "*",    "?",    "[a]",        "&",    "\xff", "{url}", "-n",    "a=b"};
 
 	for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
 		char *const list[] = {(char *)"x", (char *)words[i], (char *)"y", NULL};
@@ -384,8 +394,7 @@ static void words_at_random_are_printed_for_a_shell(void **state)
 		char *list[5] = {0};
 		for (size_t i = 0; i < 4; i++) {
 			for (size_t j = graph_random(&seed) % 9; j > 0; j--)
-				words[i][j - 1] =
-					chars[graph_random(&seed) % (sizeof(chars) - 1)];
+				words[i][j - 1] = chars[graph_random(&seed) % (sizeof(chars) - 1)];
 			list[i] = words[i];
 		}
 		then_a_shell_reads(list, NULL);
@@ -394,7 +403,7 @@ static void words_at_random_are_printed_for_a_shell(void **state)
 
 static void plain_words_are_printed_as_they_are(void **state)
 {
-	char *const words[] = {(char *)"ab",    (char *)"-n",      (char *)"100", (char *)"{url}",
+	char *const words[] = {(char *)"ab",   (char *)"-n",  (char *)"100", (char *)"{url}",
 			       (char *)"it's", (char *)"a b", NULL};
 	_cleanup_text_ struct text text = {0};
 	_cleanup_text_ struct text with_url = {0};
@@ -402,8 +411,7 @@ static void plain_words_are_printed_as_they_are(void **state)
 	assert_null(load_command_text(words, NULL, &text));
 	assert_string_equal(text_chars(&text), "ab -n 100 {url} \"it's\" 'a b'");
 	assert_null(load_command_text(words, "http://a:80/b?c", &with_url));
-	assert_string_equal(text_chars(&with_url),
-			    "ab -n 100 'http://a:80/b?c' \"it's\" 'a b'");
+	assert_string_equal(text_chars(&with_url), "ab -n 100 'http://a:80/b?c' \"it's\" 'a b'");
 }
 
 static void when_requested(const char *command)
@@ -474,7 +482,8 @@ static void those_that_leak_most_come_first(void **state)
 	static const struct {
 		double objects, bytes;
 		const char *url;
-	} blocks[] = {{1, 10, "c"}, {0, -5, "f"}, {3, 0, "a"}, {1, 10, "d"}, {1, 11, "b"}, {0, 0, "e"}};
+	} blocks[] = {{1, 10, "c"}, {0, -5, "f"}, {3, 0, "a"},
+		      {1, 10, "d"}, {1, 11, "b"}, {0, 0, "e"}};
 	CLEANUP(load_ranking_deinit) struct load_ranking ranking = {0};
 	char order[8] = "";
 

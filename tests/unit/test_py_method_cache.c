@@ -81,9 +81,9 @@ static struct error *try_report(const struct py_image *image, struct listener *l
 	mem_window_clear(image->window);
 	assert_null(py_interpreters_read(&image->layout, image->window, &interpreters));
 	assert_null(py_types_create(&image->layout, &types));
-	struct error *error = py_method_cache_report(&image->layout, py_image_source(image),
-						     image->window, types, &interpreters,
-						     &listener->sink);
+	struct error *error =
+		py_method_cache_report(&image->layout, py_image_source(image), image->window, types,
+				       &interpreters, &listener->sink);
 	py_types_destroy(types);
 	return error;
 }
@@ -187,8 +187,8 @@ static void what_is_no_string_is_passed_over(void **state)
 		addr_t dict = py_image_dict(image, PY_IMAGE_GENERAL, NULL, 0);
 		addr_t name = given_name(image, "do_one", 1);
 		// A place of a name, another's name, and what is none at all.
-		const addr_t wild[] = {name + 8, name + 3, 8, UINT64_MAX, UINT64_MAX - 7,
-				       0x7ffffffff000};
+		const addr_t wild[] = {name + 8,   name + 3,       8,
+				       UINT64_MAX, UINT64_MAX - 7, 0x7ffffffff000};
 
 		remember(image, 1, none);
 		remember(image, 2, dict);
@@ -331,9 +331,9 @@ static void a_process_that_ends_is_told(void **state)
 	assert_null(py_types_create(&image->layout, &types));
 	for (size_t nth = 1; nth <= 2; nth++) {
 		fake_source_fail_nth(image->fake, nth, ERROR_GONE);
-		_cleanup_error_ struct error *error = py_method_cache_report(
-			&image->layout, py_image_source(image), image->window, types, &none,
-			&listener.sink);
+		_cleanup_error_ struct error *error =
+			py_method_cache_report(&image->layout, py_image_source(image),
+					       image->window, types, &none, &listener.sink);
 		fake_source_fail_nth(image->fake, 0, ERROR_GONE);
 		assert_non_null(error);
 		assert_int_equal(error->code, ERROR_GONE);

@@ -39,10 +39,24 @@ static int end(void **state)
 // Pieces of which names are made, all UTF-8: what JSON escapes, what terminals obey.
 static char *random_name(uint64_t *seed)
 {
-	static const char *const pieces[] = {"a",        "Cart", "\"",           "\\",  "\n",
-					     "\r\n",     "\t",   "\x1b[31m",     "'",   "]",
-					     "{",        ",",    "\x7f",         "\xc3\xa9",
-					     "\xe2\x80\xae", " ", "\xf0\x9f\x90\x8d", "\\u0000"};
+	static const char *const pieces[] = {"a",
+					     "Cart",
+					     "\"",
+					     "\\",
+					     "\n",
+					     "\r\n",
+					     "\t",
+					     "\x1b[31m",
+					     "'",
+					     "]",
+					     "{",
+					     ",",
+					     "\x7f",
+					     "\xc3\xa9",
+					     "\xe2\x80\xae",
+					     " ",
+					     "\xf0\x9f\x90\x8d",
+					     "\\u0000"};
 	char *name = calloc(1, NAME_MAX_BYTES + 8);
 
 	assert_non_null(name);

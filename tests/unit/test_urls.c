@@ -131,16 +131,11 @@ static void a_page_is_the_path_of_its_url(void **state)
 	static const struct {
 		const char *url, *page;
 	} pages[] = {
-		{"http://a/", "/"},
-		{"http://a:80/shop/cart?id=1#x", "/shop/cart?id=1#x"},
-		{"http://a", "/"},
-		{"https://a?to=/b", "/"},
-		{"http://a#/b", "/"},
-		{"/shop?to=http://b/c", "/shop?to=http://b/c"},
-		{"shop", "shop"},
-		{"://a/b", "://a/b"},
-		{"git+ssh://a/b", "/b"},
-		{"", ""},
+		{"http://a/", "/"},      {"http://a:80/shop/cart?id=1#x", "/shop/cart?id=1#x"},
+		{"http://a", "/"},       {"https://a?to=/b", "/"},
+		{"http://a#/b", "/"},    {"/shop?to=http://b/c", "/shop?to=http://b/c"},
+		{"shop", "shop"},        {"://a/b", "://a/b"},
+		{"git+ssh://a/b", "/b"}, {"", ""},
 	};
 
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)

@@ -30,9 +30,8 @@ static struct error *urls_take(struct urls *urls, const char *path, char *line, 
 	if (memchr(line, '\0', bytes))
 		return error_create(ERROR_FAILED, "'%s' is no text: there are zeros in it", path);
 	if (bytes > URL_BYTES_MAX && line[bytes - 1] != '\n')
-		return error_create(ERROR_FAILED,
-				    "'%s' has a line of more than %d bytes: no URL", path,
-				    URL_BYTES_MAX);
+		return error_create(ERROR_FAILED, "'%s' has a line of more than %d bytes: no URL",
+				    path, URL_BYTES_MAX);
 	while (bytes && strchr(" \t\r\n", line[bytes - 1]))
 		bytes--;
 	line[bytes] = '\0';
