@@ -91,8 +91,7 @@ static struct error *run(const char *line, char **ret)
 	if (!error)
 		error = command_check(command, &arguments);
 	if (!error)
-		error = command_run(command, &arguments, &fake.inspected, NULL, NULL,
-				    &status);
+		error = command_run(command, &arguments, &fake.inspected, NULL, NULL, &status);
 	if (!error)
 		*ret = scratch_read(scratch_path(scratch, "answer"), &bytes);
 	return error;
