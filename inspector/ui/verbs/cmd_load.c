@@ -59,6 +59,7 @@ static const struct command_option load_options[] = {
 			  .word = COMMAND_CHOICE,
 			  .argument = "REASON",
 			  .choices = load_reasons,
+			  .has_no_default = true,
 			  .summary = "exit status 3 when a type grows with the iterations"},
 	[LOAD_SCOREBOARD] = {.name = "scoreboard",
 			     .word = COMMAND_TEXT,
