@@ -25,6 +25,10 @@ struct error *interrupt_install(void)
 	action.sa_handler = SIG_IGN;
 	if (sigaction(SIGPIPE, &action, NULL) < 0)
 		return error_create_os(errno, "cannot ignore SIGPIPE");
+	// Whoever started us may ignore it, and then there is nobody to wait for when a program has ended.
+	action.sa_handler = SIG_DFL;
+	if (sigaction(SIGCHLD, &action, NULL) < 0)
+		return error_create_os(errno, "cannot handle signal %d", SIGCHLD);
 	return NULL;
 }
 

@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 
-/** Installs the handlers for SIGINT, SIGTERM, SIGHUP; SIGPIPE becomes EPIPE. */
+/** Installs the handlers for SIGINT, SIGTERM, SIGHUP; SIGPIPE becomes EPIPE; SIGCHLD is not ignored. */
 MUST_USE struct error *interrupt_install(void);
 
 /** The signal that asked us to stop, or 0. Cheap, and safe from any thread. */

@@ -51,12 +51,14 @@ struct command_option {
 	enum command_word word;
 	/** What help calls the argument; NULL for a flag. */
 	const char *argument;
-	/** For COMMAND_CHOICE, ended by NULL; the first is the default. */
+	/** For COMMAND_CHOICE, ended by NULL; the first is the default, unless there is none. */
 	const char *const *choices;
 	/** May be given more than once. */
 	bool repeatable;
 	/** NULL for what only our own scripts use: not in help, completion or the man page. */
 	const char *summary;
+	/** Of choices: when it is not given, none of them holds. */
+	bool has_no_default;
 };
 
 struct command_example {

@@ -29,7 +29,7 @@ static void help_usage(FILE *out, const struct command *command, unsigned place)
 
 static void help_choices(FILE *out, const struct command_option *option)
 {
-	fprintf(out, ": %s (unless given)", option->choices[0]);
+	fprintf(out, ": %s%s", option->choices[0], option->has_no_default ? "" : " (unless given)");
 	for (size_t i = 1; option->choices[i]; i++)
 		fprintf(out, "%s%s", option->choices[i + 1] ? ", " : " or ", option->choices[i]);
 }

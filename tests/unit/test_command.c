@@ -17,6 +17,7 @@
 #include "base/cleanup.h"
 #include "ui/console/complete.h"
 #include "ui/console/words.h"
+#include "ui/help.h"
 
 /** A process of our imagination; what it cannot do fails. */
 struct fake {
@@ -216,6 +217,27 @@ static void an_option_means_the_same_in_every_verb(void **state)
 						assert_int_equal(a->word == COMMAND_FLAG,
 								 b->word == COMMAND_FLAG);
 				}
+}
+
+// What makes a verb end with status 3 is asked for, or does not happen.
+static void an_option_without_a_default_names_none_in_help(void **state)
+{
+	for (size_t i = 0; commands[i]; i++)
+		for (size_t j = 0; j < commands[i]->option_count; j++) {
+			const struct command_option *option = &commands[i]->options[j];
+			_cleanup_free_ char *text = NULL;
+			size_t bytes;
+			FILE *out = open_memstream(&text, &bytes);
+			if (strcmp(option->name, "fail-on") != 0) {
+				fclose(out);
+				continue;
+			}
+			help_command(out, commands[i], COMMAND_IN_SHELL);
+			fclose(out);
+			const char *line = strstr(text, "--fail-on ");
+			assert_non_null(line);
+			assert_null(memmem(line, strcspn(line, "\n"), "unless given", 12));
+		}
 }
 
 static void every_example_can_be_parsed(void **state)
@@ -466,6 +488,7 @@ int main(void)
 		TEST(every_verb_is_described),
 		TEST(every_option_is_whole),
 		TEST(an_option_means_the_same_in_every_verb),
+		TEST(an_option_without_a_default_names_none_in_help),
 		TEST(every_example_can_be_parsed),
 		TEST(types_sorts_by_every_column),
 		TEST(types_filters_by_text_and_by_pattern),

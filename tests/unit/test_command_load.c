@@ -108,6 +108,7 @@ static void wrong_words_are_refused_before_the_process_is_stopped(void **state)
 	then_refused("load --settle 2y -- true", "is no time");
 	then_refused("load --settle '' -- true", "is no time");
 	then_refused("load --bisect -- true", "--bisect is for --urls");
+	then_refused("load --urls f --bisect -N 3 -- true {url}", "no -N");
 	then_refused("load --urls f --pageid p -- true {url}", "no --pageid");
 	then_refused("load --urls f -- true url", "wants {url}");
 	then_refused("load -- true a{url}b", "{url} is for --urls");

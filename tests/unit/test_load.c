@@ -198,6 +198,13 @@ static void a_process_that_ends_is_told(void **state)
 	load_iteration_deinit(&iteration);
 }
 
+static void who_started_us_may_ignore_children(void **state)
+{
+	signal(SIGCHLD, SIG_IGN);
+	assert_null(interrupt_install());
+	assert_int_equal(exit_status_of("exit 7"), 7);
+}
+
 // Ctrl-C goes to all programs of a terminal: the command ends by itself.
 static void an_interrupt_that_ends_the_command_ends_the_load(void **state)
 {
@@ -515,6 +522,7 @@ int main(void)
 		TEST(a_program_that_is_nowhere_is_told),
 		TEST(a_program_that_cannot_be_run_is_told),
 		TEST(a_process_that_ends_is_told),
+		TEST(who_started_us_may_ignore_children),
 		TEST(an_interrupt_that_ends_the_command_ends_the_load),
 		TEST(an_interrupt_ends_a_command_that_does_not_want_to_end),
 		TEST(looks_that_are_not_exact_are_counted),

@@ -59,6 +59,7 @@ static const struct command_option load_options[] = {
 			  .word = COMMAND_CHOICE,
 			  .argument = "REASON",
 			  .choices = load_reasons,
+			  .has_no_default = true,
 			  .summary = "exit status 3 when a type grows with the iterations"},
 	[LOAD_SCOREBOARD] = {.name = "scoreboard",
 			     .word = COMMAND_TEXT,
@@ -116,6 +117,8 @@ static struct error *load_check(const struct arguments *arguments)
 				    values[LOAD_SETTLE].text);
 	if (values[LOAD_BISECT].count && !values[LOAD_URLS].count)
 		return error_create(ERROR_USAGE, "--bisect is for --urls FILE");
+	if (values[LOAD_BISECT].count && values[LOAD_ITERATIONS].count)
+		return error_create(ERROR_USAGE, "--bisect runs as often as it takes: no -N");
 	if (values[LOAD_URLS].count && values[LOAD_PAGE_ID].count)
 		return error_create(ERROR_USAGE, "--urls names its pages itself: no --pageid");
 	if (values[LOAD_URLS].count && !load_has_mark(arguments))

@@ -21,6 +21,7 @@ static const struct command_option suspects_options[] = {
 			      .word = COMMAND_CHOICE,
 			      .argument = "WHAT",
 			      .choices = suspects_reasons,
+			      .has_no_default = true,
 			      .repeatable = true,
 			      .summary = "exit with status 3 when there are any: uncollectable "
 					 "objects, pending cycles with a finalizer, suspects"},
