@@ -33,9 +33,12 @@ bool process_identify(pid_t pid, struct process_identity *ret)
 
 bool process_identity_is(const struct process_identity *one, const struct process_identity *other)
 {
+	// A process that is about to end has no program any more: that is no other one.
+	bool unknown = !one->program_inode || !other->program_inode;
+
 	return one->pid == other->pid && one->start_ticks == other->start_ticks &&
-	       one->program_device == other->program_device &&
-	       one->program_inode == other->program_inode;
+	       (unknown || (one->program_device == other->program_device &&
+			    one->program_inode == other->program_inode));
 }
 
 struct tree_process {

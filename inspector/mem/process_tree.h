@@ -25,6 +25,7 @@ struct process_identity {
 /** False when there is no such process. */
 bool process_identify(pid_t pid, struct process_identity *ret);
 
+/** Where the program of one is not known, the rest decides. */
 bool process_identity_is(const struct process_identity *one, const struct process_identity *other);
 
 enum { PROCESS_TREE_MAX = 1 << 16 };

@@ -107,7 +107,7 @@ static struct error *alarm_run(struct alarms *alarms, const struct alarm *alarm)
 
 	snprintf(pid, sizeof(pid), "LEAKINSPECT_PID=%d", alarm->pid);
 	snprintf(reason, sizeof(reason), "LEAKINSPECT_REASON=%s", alarm->trigger->text);
-	snprintf(value, sizeof(value), "LEAKINSPECT_VALUE=%.0f", alarm->value);
+	snprintf(value, sizeof(value), "LEAKINSPECT_VALUE=%.15g", alarm->value);
 	return background_start(&alarms->background, alarms->options->run, variables,
 				ARRAY_COUNT(variables), alarm->number);
 }
