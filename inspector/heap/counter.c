@@ -250,6 +250,18 @@ static void census_merge_names(struct census *census)
 	census->row_count = kept;
 }
 
+static void census_sort(struct census *census)
+{
+	if (census->row_count)
+		qsort(census->rows, census->row_count, sizeof(*census->rows), census_by_count);
+}
+
+void census_merge(struct census *census)
+{
+	census_merge_names(census);
+	census_sort(census);
+}
+
 static struct error *census_fill(const struct counter *counter, struct census *census)
 {
 	size_t capacity = 0;
@@ -298,6 +310,11 @@ static void census_leave_out(struct census *census, const struct heap_cached *ca
 		row->size_bytes -= cached->size_bytes;
 		row->refs -= cached->refs;
 		census->cached_count += cached->count;
+		if (!row->count) {
+			free((char *)row->name);
+			*row = census->rows[--census->row_count];
+		}
+		return;
 	}
 }
 
@@ -310,8 +327,7 @@ struct error *counter_census(const struct heap_sink *sink, struct census *ret)
 		return error;
 	census_merge_names(&census);
 	census_leave_out(&census, &((const struct counter *)sink)->cached);
-	if (census.row_count)
-		qsort(census.rows, census.row_count, sizeof(*census.rows), census_by_count);
+	census_sort(&census);
 	for (size_t i = 0; i < census.row_count; i++)
 		census_add(&census.total, &census.rows[i]);
 	*ret = census;

@@ -48,6 +48,10 @@ MUST_USE struct error *counter_create_without_cached(struct heap_sink **ret);
  *  objects are left out. */
 MUST_USE struct error *counter_census(const struct heap_sink *counter, struct census *ret);
 
+/** Makes one row of those that have one name, and puts them in their order: for rows that did not come from a
+ *  counter. The total stays. */
+void census_merge(struct census *census);
+
 void census_deinit(struct census *census);
 #define _cleanup_census_ CLEANUP(census_deinit)
 

@@ -2,6 +2,7 @@
 #include "ui/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -56,7 +57,7 @@ struct error *program_find(const char *name, char **ret)
 
 struct error *program_memory(const char *bytes, size_t count, int *ret)
 {
-	*ret = memfd_create("leakinspect", MFD_CLOEXEC);
+	*ret = memfd_create("leakinspect", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*ret < 0)
 		return error_create_os(errno, "cannot make a file in memory");
 	for (size_t done = 0; done < count;) {
@@ -109,6 +110,17 @@ static void program_press(const struct program *program, pid_t pid, enum program
 	*until_ns = clock_now_ns() + program_grace_ns;
 }
 
+// What is taken out stays as zeros, which need no memory: its writer goes on where it was.
+static void program_trim(const struct program *program)
+{
+	off_t tail = (off_t)program->complaint_tail_bytes;
+	struct stat status;
+
+	if (tail && fstat(program->complaint_fd, &status) == 0 && status.st_size > tail)
+		fallocate(program->complaint_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			  status.st_size - tail);
+}
+
 struct error *program_run(const struct program *program, enum program_end *ret_end, int *ret_status)
 {
 	_cleanup_fd_ int input = -1;
@@ -128,6 +140,9 @@ struct error *program_run(const struct program *program, enum program_end *ret_e
 		struct pollfd wait = {.fd = pidfd, .events = POLLIN};
 		program_press(program, pid, ret_end, &until_ns);
 		poll(&wait, 1, PROGRAM_WAIT_MS);
+		program_trim(program);
 	}
+	if (program->complaint_tail_bytes)
+		fcntl(program->complaint_fd, F_ADD_SEALS, F_SEAL_GROW);
 	return ended < 0 ? error_create_os(errno, "cannot wait for '%s'", program->path) : NULL;
 }

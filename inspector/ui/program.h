@@ -23,6 +23,9 @@ struct program {
 	/** Its stdout and stderr; -1 is ours. */
 	int output_fd;
 	int complaint_fd;
+	/** Only so much at least of the end of complaint_fd, a file of program_memory(), is kept, and what its
+	 *  children write there when it has ended fails: neither fills the memory. 0 keeps all. */
+	size_t complaint_tail_bytes;
 	/** How long it may take; 0 is as long as it likes. */
 	uint64_t timeout_ns;
 	/** How it is asked to end when it takes longer or when we are interrupted. A second later it is

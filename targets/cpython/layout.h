@@ -334,8 +334,8 @@ struct py_field {
 	X(pool_header, true, "pool_header") \
 	X(arena, true, "arena_object") \
 	X(generation, true, "gc_generation") \
-	X(generation_stats, false, "gc_generation_stats") \
-	X(method_cache_entry, false, "type_cache_entry|method_cache_entry")
+	X(method_cache_entry, false, "type_cache_entry|method_cache_entry") \
+	X(generation_stats, false, "gc_generation_stats")
 
 /* X(name, variable, type): addresses in the process, 0 when there is none. */
 #define PY_VARIABLES(X) \

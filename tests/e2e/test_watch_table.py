@@ -53,7 +53,7 @@ def test_types_are_shown_by_growth_in_place(growing, screen):
     wait_for(one, r"^rss [\d.]+ MiB \(\+0 B\)   objects [\d,]+ \(\+0\)   garbage 0 \(\+0\)   "
                   r"stood still [\d.]+ %$")
     growing.ask("grow 1000")
-    _, shown = wait_for(one, r"^%s +1,000 +\+1,000 +[\d.]+ +\+[\d.]+ KiB +once$" % KEPT)
+    _, shown = wait_for(one, r"^%s +1,000 +\+1,000 +\+[\d,]+ +\+[\d.]+ KiB +once$" % KEPT)
     lines = shown.split("\n")
     # From the top of the screen, and one table however often it was drawn.
     assert lines[0].startswith("watching ") and lines[2] == ""
@@ -104,7 +104,7 @@ def test_it_fits_itself_into_the_window(growing, screen):
         assert time.monotonic() < end, lines
         time.sleep(0.05)
     one.resize(100, 30)
-    wait_for(one, r"^%s +1,000 +\+1,000 +[\d.]+ +\+[\d.]+ KiB +\w+$" % KEPT)
+    wait_for(one, r"^%s +1,000 +\+1,000 +\+[\d,]+ +\+[\d.]+ KiB +\w+$" % KEPT)
 
 
 def test_conditions_and_workers_are_told_below(debian_python, start, screen):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Grows as it is told: "grow N" keeps N more instances, "litter N" puts N more into gc.garbage, "big N"
-keeps N more bytes, "swing N" has just N of another kind, "cycles N" makes N cycles that die and collects them,
-"stats" tells gc.get_stats() where there is one."""
+keeps N more bytes, "swing N" has just N of another kind, "cycles N" makes N cycles that die and collects
+them, "stats" tells gc.get_stats() where there is one."""
 import gc
 import json
 
@@ -35,6 +35,12 @@ def more(size):
     big.append(bytearray(b"x") * int(size))
 
 
+def swing(count):
+    del swinging[:]
+    for _ in range(int(count)):
+        swinging.append(Swinging())
+
+
 def cycles(count):
     for _ in range(int(count)):
         one = Kept()
@@ -47,11 +53,5 @@ def stats():
     return json.dumps(gc.get_stats()) if hasattr(gc, "get_stats") else "null"
 
 
-def swing(count):
-    del swinging[:]
-    for _ in range(int(count)):
-        swinging.append(Swinging())
-
-
-conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing,
-                    "cycles": cycles, "stats": stats})
+conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing, "cycles": cycles,
+                    "stats": stats})

@@ -9,7 +9,7 @@
 #include "support/py_objects.h"
 
 enum {
-	STATICS_BYTES = 1 << 20,
+	STATICS_BYTES = 2 << 20,
 	HEAP_BYTES = 1 << 20,
 	ARENA_BYTES = 256 << 10,
 	OUTSIDE_BYTES = 512 << 10,
@@ -17,6 +17,7 @@ enum {
 	ARENA_OBJECTS = 4,
 	/** What stands in the heap before the first chunk of a test's: malloc's own tcache. */
 	TCACHE_BYTES = 0x280,
+	METHOD_CACHE_ENTRIES = 4096,
 };
 
 static const addr_t STATICS_AT = 0x555555000000;
@@ -25,7 +26,7 @@ static const addr_t HEAP_AT = 0x555556000000;
 static const addr_t ARENA_AT = 0x7f1234501000;
 static const addr_t OUTSIDE_AT = 0x7f2000000000;
 
-static const char MAPS[] = "555555000000-555555100000 rw-p 00000000 08:01 7 /usr/bin/python\n"
+static const char MAPS[] = "555555000000-555555200000 rw-p 00000000 08:01 7 /usr/bin/python\n"
 			   "555556000000-555556100000 rw-p 00000000 00:00 0 [heap]\n"
 			   "7f1234501000-7f1234541000 rw-p 00000000 00:00 0 \n"
 			   "7f2000000000-7f2000010000 rw-p 00000000 08:01 8 /usr/lib/other.so\n";
@@ -324,6 +325,10 @@ static void image_place_variables(struct py_image *image)
 		image_new_variable(image, "arenas", "arena_object", 8);
 		image_new_variable(image, "maxarenas", NULL, 4);
 	}
+	size_t entry_bytes = fake_layout_size(fields, "method_cache_entry");
+	if (entry_bytes)
+		image_new_variable(image, "method_cache", "method_cache_entry",
+				   METHOD_CACHE_ENTRIES * entry_bytes);
 	if (image->era == PY_ERA_27) {
 		image_new_variable(image, "block_list", "_intblock", 8);
 		image_new_variable(image, "block_list", "_floatblock", 8);

@@ -235,6 +235,148 @@ static void a_wild_type_id_is_refused_and_does_not_take_all_memory(void **state)
 	error_destroy(type);
 }
 
+static struct heap_sink *new_counter_without_cached(void)
+{
+	struct heap_sink *counter;
+
+	assert_null(counter_create_without_cached(&counter));
+	return counter;
+}
+
+// Two types and what is held by a cache: of "str" four objects, 200 bytes, 10 references.
+static void given_strings(struct heap_sink *counter, const struct heap_cached *cached)
+{
+	announce(counter, 0, "dict");
+	announce(counter, 1, "str");
+	count(counter, 0, HEAP_TRACKED, 64, 1);
+	for (uint64_t i = 1; i <= 4; i++)
+		count(counter, 1, 0, 50, i);
+	assert_true(heap_sink_wants_cached(counter));
+	assert_null(heap_sink_cached(counter, cached));
+}
+
+static void what_only_a_cache_keeps_is_left_out(void **state)
+{
+	_cleanup_sink_ struct heap_sink *counter = new_counter_without_cached();
+
+	given_strings(counter, &(struct heap_cached){
+				       .name = "str", .count = 1, .size_bytes = 50, .refs = 3});
+	_cleanup_census_ struct census census = census_of(counter);
+	const struct census_row *str = census_find(&census, "str");
+	assert_int_equal(str->count, 3);
+	assert_int_equal(str->size_bytes, 150);
+	assert_int_equal(str->refs, 7);
+	assert_int_equal(census.cached_count, 1);
+	assert_int_equal(census.total.count, 4);
+	assert_int_equal(census.total.size_bytes, 64 + 150);
+	assert_int_equal(census.total.refs, 8);
+	assert_int_equal(census.total.tracked, 1);
+}
+
+static void caches_are_left_out_after_names_are_one_row(void **state)
+{
+	_cleanup_sink_ struct heap_sink *counter = new_counter_without_cached();
+
+	announce(counter, 2, "str");
+	count(counter, 2, 0, 50, 1);
+	given_strings(counter, &(struct heap_cached){
+				       .name = "str", .count = 5, .size_bytes = 250, .refs = 11});
+	_cleanup_census_ struct census census = census_of(counter);
+	// Nothing is left of them, and a type without objects is none.
+	assert_null(census_find(&census, "str"));
+	assert_int_equal(census.row_count, 1);
+	assert_int_equal(census.cached_count, 5);
+	assert_int_equal(census.total.count, 1);
+}
+
+static void the_order_is_that_of_what_is_left(void **state)
+{
+	_cleanup_sink_ struct heap_sink *counter = new_counter_without_cached();
+
+	announce(counter, 2, "list");
+	count(counter, 2, 0, 56, 1);
+	count(counter, 2, 0, 56, 1);
+	given_strings(counter, &(struct heap_cached){
+				       .name = "str", .count = 3, .size_bytes = 150, .refs = 6});
+	_cleanup_census_ struct census census = census_of(counter);
+	assert_string_equal(census.rows[0].name, "list");
+	assert_string_equal(census.rows[1].name, "dict");
+	assert_string_equal(census.rows[2].name, "str");
+}
+
+static void numbers_of_a_cache_that_make_no_sense_change_nothing(void **state)
+{
+	static const struct heap_cached wild[] = {
+		{.name = "str", .count = 5, .size_bytes = 50, .refs = 1},
+		{.name = "str", .count = 1, .size_bytes = 201, .refs = 1},
+		{.name = "str", .count = 1, .size_bytes = 50, .refs = 11},
+		{.name = "str", .count = UINT64_MAX, .size_bytes = UINT64_MAX, .refs = UINT64_MAX},
+		{.name = "bytes", .count = 1, .size_bytes = 50, .refs = 1},
+		{.name = "", .count = 1, .size_bytes = 50, .refs = 1},
+	};
+
+	for (size_t i = 0; i < sizeof(wild) / sizeof(wild[0]); i++) {
+		_cleanup_sink_ struct heap_sink *counter = new_counter_without_cached();
+		given_strings(counter, &wild[i]);
+		_cleanup_census_ struct census census = census_of(counter);
+		assert_int_equal(census.cached_count, 0);
+		assert_int_equal(census_find(&census, "str")->count, 4);
+		assert_int_equal(census_find(&census, "str")->size_bytes, 200);
+		assert_int_equal(census_find(&census, "str")->refs, 10);
+		assert_int_equal(census.total.count, 5);
+	}
+}
+
+static void a_counter_of_everything_does_not_ask_for_caches(void **state)
+{
+	_cleanup_sink_ struct heap_sink *counter = new_counter();
+
+	assert_false(heap_sink_wants_cached(counter));
+}
+
+static void reset_forgets_caches(void **state)
+{
+	const struct heap_cached cached = {.name = "str", .count = 1, .size_bytes = 50, .refs = 1};
+	_cleanup_sink_ struct heap_sink *counter = new_counter_without_cached();
+
+	given_strings(counter, &cached);
+	heap_sink_reset(counter);
+	announce(counter, 1, "str");
+	count(counter, 1, 0, 50, 1);
+	count(counter, 1, 0, 50, 1);
+	{
+		_cleanup_census_ struct census census = census_of(counter);
+		assert_int_equal(census_find(&census, "str")->count, 2);
+		assert_int_equal(census.cached_count, 0);
+	}
+	// The walk is made again, and tells the numbers of its own moment; the last ones count.
+	assert_null(heap_sink_cached(counter, &(struct heap_cached){.name = "str", .count = 2}));
+	assert_null(heap_sink_cached(counter, &cached));
+	_cleanup_census_ struct census census = census_of(counter);
+	assert_int_equal(census_find(&census, "str")->count, 1);
+	assert_int_equal(census.cached_count, 1);
+}
+
+static void what_forks_counted_is_there_to_be_left_out(void **state)
+{
+	_cleanup_sink_ struct heap_sink *counter = new_counter_without_cached();
+	struct heap_sink *left, *right;
+
+	assert_null(heap_sink_fork(counter, &left));
+	assert_null(heap_sink_fork(counter, &right));
+	count(left, 1, 0, 50, 1);
+	count(right, 1, 0, 50, 1);
+	assert_null(heap_sink_join(counter, left));
+	assert_null(heap_sink_join(counter, right));
+	announce(counter, 1, "str");
+	assert_null(heap_sink_cached(
+		counter,
+		&(struct heap_cached){.name = "str", .count = 1, .size_bytes = 50, .refs = 1}));
+	_cleanup_census_ struct census census = census_of(counter);
+	assert_int_equal(census_find(&census, "str")->count, 1);
+	assert_int_equal(census_find(&census, "str")->refs, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +390,13 @@ int main(void)
 		cmocka_unit_test(reset_forgets_everything),
 		cmocka_unit_test(problems_are_tallied_by_kind_and_the_first_ones_kept_in_words),
 		cmocka_unit_test(a_wild_type_id_is_refused_and_does_not_take_all_memory),
+		cmocka_unit_test(what_only_a_cache_keeps_is_left_out),
+		cmocka_unit_test(caches_are_left_out_after_names_are_one_row),
+		cmocka_unit_test(the_order_is_that_of_what_is_left),
+		cmocka_unit_test(numbers_of_a_cache_that_make_no_sense_change_nothing),
+		cmocka_unit_test(a_counter_of_everything_does_not_ask_for_caches),
+		cmocka_unit_test(reset_forgets_caches),
+		cmocka_unit_test(what_forks_counted_is_there_to_be_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

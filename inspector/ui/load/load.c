@@ -32,12 +32,40 @@ static struct error *word_with_url(const char *word, const char *url, struct tex
 	return error ? error : text_appendf(into, "%s", word);
 }
 
+// Braces are words to some shells, but for the mark.
 static bool is_plain(const char *word)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				    "-_./:=@%+,{}?&";
+				    "-_./:=@%+,";
+	size_t mark_length = strlen(load_url_mark);
 
-	return *word && word[strspn(word, plain)] == '\0' && !strpbrk(word, "?&");
+	if (!*word)
+		return false;
+	while (*word) {
+		size_t length = strspn(word, plain);
+		if (!length && !strncmp(word, load_url_mark, mark_length))
+			length = mark_length;
+		if (!length)
+			return false;
+		word += length;
+	}
+	return true;
+}
+
+// Between apostrophes nothing means anything but an apostrophe: that one ends them for a moment.
+static struct error *word_quoted(const char *word, struct text *into)
+{
+	bool between_quotes = strchr(word, '\'') && !strpbrk(word, "\"\\$`!");
+	struct error *error;
+
+	if (is_plain(word))
+		return text_appendf(into, "%s", word);
+	if (between_quotes)
+		return text_appendf(into, "\"%s\"", word);
+	error = text_append(into, "'", 1);
+	for (; *word && !error; word++)
+		error = *word == '\'' ? text_appendf(into, "'\\''") : text_append(into, word, 1);
+	return error ? error : text_append(into, "'", 1);
 }
 
 struct error *load_command_text(char *const *words, const char *url, struct text *into)
@@ -47,12 +75,10 @@ struct error *load_command_text(char *const *words, const char *url, struct text
 	for (size_t i = 0; words[i] && !error; i++) {
 		_cleanup_text_ struct text word = {0};
 		error = word_with_url(words[i], url, &word);
-		if (error)
-			break;
-		bool plain = is_plain(text_chars(&word)) || !strchr(text_chars(&word), '\'');
-		const char *quote = is_plain(text_chars(&word)) ? "" : plain ? "'" : "\"";
-		error = text_appendf(into, "%s%s%s%s", i ? " " : "", quote, text_chars(&word),
-				     quote);
+		if (!error && i)
+			error = text_append(into, " ", 1);
+		if (!error)
+			error = word_quoted(text_chars(&word), into);
 	}
 	return error;
 }
@@ -127,12 +153,14 @@ static struct error *run_once(struct load *load, const char *url, struct load_it
 		.input = "",
 		.output_fd = nowhere,
 		.complaint_fd = complaints,
+		.complaint_tail_bytes = LOAD_COMPLAINT_BYTES,
 		.ending_signal = SIGTERM,
 	};
 	if (!error)
 		error = program_run(&program, &end, &status);
 	iteration->command_ns += clock_now_ns() - begin_ns;
-	if (!error && end == PROGRAM_INTERRUPTED)
+	// It may have been told the same, and have ended before we could ask it to.
+	if (!error)
 		error = interrupt_check();
 	if (error)
 		return error;
@@ -164,7 +192,7 @@ static struct error *take_look(struct load *load)
 	load->stops += look->look.stops;
 	load->pause_total_ns += look->look.pause_total_ns;
 	load->inexact_count += !look->snapshot.exact;
-	load->busy_count += !look->idle;
+	load->busy_count += !look->idle && load->options.settle_ns;
 	return load->options.scoreboard
 		       ? scoreboard_write(load->options.scoreboard, &look->snapshot)
 		       : NULL;
@@ -205,13 +233,19 @@ struct error *load_init(struct load *ret, struct inspected *inspected,
 	return error ? error : take_look(ret);
 }
 
-void load_begin_block(struct load *load)
+void load_drop_looks(struct load *load)
 {
 	for (size_t i = 0; i + 1 < load->look_count; i++)
 		snapshot_deinit(&load->looks[i].snapshot);
 	if (load->look_count > 1)
 		load->looks[0] = load->looks[load->look_count - 1];
 	load->look_count = load->look_count > 0;
+}
+
+void load_begin_block(struct load *load)
+{
+	load_drop_looks(load);
+	load->iteration_count = 0;
 }
 
 struct error *load_iterate(struct load *load, const char *page_id, const char *const *urls,
@@ -222,8 +256,7 @@ struct error *load_iterate(struct load *load, const char *page_id, const char *c
 		load_command_text(load->options.words, url_count == 1 ? urls[0] : NULL, &text);
 
 	*ret = (struct load_iteration){.look = load->look_count - 1,
-				       .number = (unsigned)load->look_count,
-				       .is_warm_up = load->look_count == 1};
+				       .number = ++load->iteration_count};
 	if (error)
 		return error;
 	ret->command = strdup(text_chars(&text));

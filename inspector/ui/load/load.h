@@ -14,7 +14,7 @@
 struct load_options {
 	/** The command, ended by NULL; "{url}" stands for the URL of an iteration. */
 	char *const *words;
-	/** How long the process may take at most to come to rest before each look. */
+	/** How long the process may take at most to come to rest before each look; 0 does not wait. */
 	uint64_t settle_ns;
 	/** Files to write at each look, or NULL (ui/load/scoreboard.h, ui/load/memory_log.h). */
 	const char *scoreboard;
@@ -32,9 +32,8 @@ struct load_look {
 
 /** One iteration: what ran, and between which looks of the block. */
 struct load_iteration {
-	/** From 1; the first of a block is the warm-up. Who counts otherwise sets them anew. */
+	/** From 1; the first of a block is the warm-up. */
 	unsigned number;
-	bool is_warm_up;
 	/** What it is called in logs and reports, or NULL; the command. Owned. */
 	char *page_id;
 	char *command;
@@ -54,6 +53,8 @@ struct load {
 	struct load_look *looks;
 	size_t look_count;
 	size_t look_capacity;
+	/** Of the block under way. */
+	unsigned iteration_count;
 	/** Over all looks, those of earlier blocks too. */
 	unsigned stops;
 	uint64_t pause_total_ns;
@@ -71,8 +72,12 @@ MUST_USE struct error *load_init(struct load *ret, struct inspected *inspected,
 void load_deinit(struct load *load);
 #define _cleanup_load_ CLEANUP(load_deinit)
 
-/** Begins a block: of the looks so far the last one stays, and is its first. */
+/** Begins a block: of the looks so far the last one stays, and is its first; its first iteration is a
+ *  warm-up again. */
 void load_begin_block(struct load *load);
+
+/** Of the looks so far the last one stays; the block goes on. */
+void load_drop_looks(struct load *load);
 
 /** Runs the command for each of @a urls (or once, when there is none), waits until the process is at rest,
  *  and looks. The caller gives *@a ret to load_iteration_deinit(), after an error too. */

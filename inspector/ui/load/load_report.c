@@ -114,7 +114,7 @@ static struct error *iteration_row(struct report *report, const struct load *loa
 	};
 	const struct report_cell cells[ITERATION_COLUMNS] = {
 		[ITERATION_N] = {.number = iteration->number},
-		[ITERATION_WARM_UP] = {.number = iteration->is_warm_up},
+		[ITERATION_WARM_UP] = {.number = iteration->number == 1},
 		[ITERATION_PAGE_ID] = {.text = iteration->page_id, .absent = !iteration->page_id},
 		[ITERATION_COMMAND] = {.members = command},
 		[ITERATION_SUM] = {.number = (int64_t)after->census.total.refs},
@@ -227,7 +227,7 @@ struct error *load_report_iteration(struct report *report, const struct load *lo
 	if (!error)
 		error = report_heading(report, "Iteration %u%s%s%s", iteration->number,
 				       iteration->page_id ? " of " : "", iteration->page_id ?: "",
-				       iteration->is_warm_up ? " (warm-up)" : "");
+				       iteration->number == 1 ? " (warm-up)" : "");
 	if (!error)
 		error = text_lines_report(&lines, report);
 	return error ? error : report_show(report);

@@ -224,11 +224,11 @@ struct error *load_report_notes(struct report *report, const struct load *load)
 				    load->complaint.length ? "; the last one said: " : "",
 				    text_chars(&load->complaint));
 	if (!error && load->busy_count)
-		error = report_note(report,
-				    "the process was still at work after %s (--settle) in %" PRIu64
-				    " of the looks: what it was about is counted, too",
-				    duration_format(load->options.settle_ns, settle),
-				    load->busy_count);
+		error = report_note(
+			report,
+			"the process had not come to rest after %s (--settle) in %" PRIu64
+			" of the looks: what it was about is counted, too",
+			duration_format(load->options.settle_ns, settle), load->busy_count);
 	if (!error && load->inexact_count)
 		error = report_note(report,
 				    "%" PRIu64 " of the looks %s not exact: no consistent moment, "

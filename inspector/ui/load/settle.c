@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -12,7 +13,7 @@
 #include "mem/process.h"
 
 enum {
-	/** A moment. */
+	/** A moment, where there is time for as many as it takes. */
 	SETTLE_MOMENT_MS = 20,
 	/** So many in a row without work are rest; one may fall between two steps of the work. */
 	SETTLE_MOMENTS = 3,
@@ -20,11 +21,24 @@ enum {
 	SETTLE_WORK_SHARE = 20,
 };
 
-/** What the threads have used of the processors so far, and how many there are. */
+/** What the threads have used of the processors so far, how many there are, and whether any of them works or
+ *  would, had it a processor. */
 struct usage {
 	uint64_t ns;
 	size_t thread_count;
+	bool runs;
 };
+
+// Also one that waits for a disk.
+static bool thread_runs(pid_t tid)
+{
+	_cleanup_text_ struct text text = {0};
+	_cleanup_error_ struct error *ended = process_file(tid, "stat", &text);
+	// A name may have anything in it.
+	const char *name_end = strrchr(text_chars(&text), ')');
+
+	return !ended && name_end && (!strncmp(name_end, ") R", 3) || !strncmp(name_end, ") D", 3));
+}
 
 // Threads that end in between take their part with them: then their number has changed, too.
 static struct error *usage_read(pid_t pid, struct usage *ret)
@@ -33,6 +47,7 @@ static struct error *usage_read(pid_t pid, struct usage *ret)
 	struct error *error = process_threads(pid, &tids, &ret->thread_count);
 
 	ret->ns = 0;
+	ret->runs = false;
 	for (size_t i = 0; i < ret->thread_count && !error; i++) {
 		_cleanup_text_ struct text text = {0};
 		uint64_t ns = 0;
@@ -40,14 +55,22 @@ static struct error *usage_read(pid_t pid, struct usage *ret)
 		if (!ended && sscanf(text_chars(&text), "%" SCNu64, &ns) == 1)
 			ret->ns += ns;
 		error_destroy(ended);
+		ret->runs |= thread_runs(tids[i]);
 	}
 	return error;
 }
 
 static bool is_rest(const struct usage *before, const struct usage *now, uint64_t passed_ns)
 {
-	return now->thread_count == before->thread_count && now->ns >= before->ns &&
+	return !now->runs && now->thread_count == before->thread_count && now->ns >= before->ns &&
 	       now->ns - before->ns <= passed_ns / SETTLE_WORK_SHARE;
+}
+
+static int moment_ms(uint64_t max_ns)
+{
+	uint64_t share_ms = max_ns / 1000000 / (SETTLE_MOMENTS + 1);
+
+	return share_ms > SETTLE_MOMENT_MS ? SETTLE_MOMENT_MS : share_ms ? (int)share_ms : 1;
 }
 
 struct error *settle_wait(pid_t pid, uint64_t max_ns, bool *ret_idle)
@@ -61,7 +84,7 @@ struct error *settle_wait(pid_t pid, uint64_t max_ns, bool *ret_idle)
 		uint64_t now_ns = clock_now_ns();
 		if (now_ns - begin_ns >= max_ns)
 			return NULL;
-		poll(NULL, 0, SETTLE_MOMENT_MS);
+		poll(NULL, 0, moment_ms(max_ns));
 		error = interrupt_check();
 		if (!error)
 			error = usage_read(pid, &now);

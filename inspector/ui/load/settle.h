@@ -14,7 +14,7 @@
 #include "base/error.h"
 
 /**
- * Until the threads of @a pid are as many as a moment ago and use next to no processor, at most for
+ * Until the threads of @a pid are as many as a moment ago, use next to no processor and wait for none, at most for
  * @a max_ns; *@a ret_idle says whether it came to that. ERROR_GONE when the process has ended,
  * ERROR_INTERRUPTED on Ctrl-C.
  */

@@ -24,7 +24,6 @@ struct hunt {
 	/** The group that is run; room for all. */
 	const char **group;
 	size_t group_count;
-	bool is_warm;
 };
 
 static void hunt_deinit(struct hunt *hunt)
@@ -40,10 +39,6 @@ static struct error *hunt_run(struct hunt *hunt, const char *what)
 	struct error *error =
 		load_iterate(hunt->load, what, hunt->group, hunt->group_count, &iteration);
 
-	// The warm-up was the first run; each answer came of one more.
-	iteration.is_warm_up = !hunt->is_warm;
-	iteration.number = hunt->is_warm ? (unsigned)hunt->halving.run_count + 2 : 1;
-	hunt->is_warm = true;
 	return error ? error
 		     : load_report_iteration(hunt->report, hunt->load, &iteration, hunt->style);
 }
@@ -69,7 +64,7 @@ static struct error *hunt_group(struct hunt *hunt, const size_t *group, size_t c
 	for (size_t i = 0; i < count; i++)
 		hunt->group[i] = hunt->urls->list[group[i]];
 	hunt->group_count = count;
-	load_begin_block(hunt->load);
+	load_drop_looks(hunt->load);
 	struct error *error = hunt_run(hunt, count == 1 ? url_page_id(hunt->group[0]) : what);
 	if (!error)
 		error = load_growth_of_last(hunt->load, hunt->group[0], hunt_least(hunt), &growth);

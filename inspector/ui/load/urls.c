@@ -24,27 +24,44 @@ static struct error *urls_add(struct urls *urls, const char *path, const char *l
 	return NULL;
 }
 
+// One line as it is in the file, read up to @a bytes of them.
+static struct error *urls_take(struct urls *urls, const char *path, char *line, size_t bytes)
+{
+	if (memchr(line, '\0', bytes))
+		return error_create(ERROR_FAILED, "'%s' is no text: there are zeros in it", path);
+	if (bytes > URL_BYTES_MAX && line[bytes - 1] != '\n')
+		return error_create(ERROR_FAILED, "'%s' has a line of more than %d bytes: no URL",
+				    path, URL_BYTES_MAX);
+	while (bytes && strchr(" \t\r\n", line[bytes - 1]))
+		bytes--;
+	line[bytes] = '\0';
+	const char *begin = line + strspn(line, " \t");
+	return *begin && *begin != '#' ? urls_add(urls, path, begin) : NULL;
+}
+
+// As fgets(), but it tells how much there was: a zero within a line would hide that.
+static size_t line_read(FILE *in, char *line, size_t bytes_max)
+{
+	size_t bytes = 0;
+	int c = 0;
+
+	while (bytes < bytes_max && c != '\n' && (c = getc(in)) != EOF)
+		line[bytes++] = (char)c;
+	return bytes;
+}
+
 struct error *urls_read(const char *path, struct urls *ret)
 {
 	_cleanup_file_ FILE *in = fopen(path, "re");
 	char line[URL_BYTES_MAX + 2];
 	struct error *error = NULL;
+	size_t bytes;
 
 	*ret = (struct urls){0};
 	if (!in)
 		return error_create_os(errno, "cannot read '%s'", path);
-	while (!error && fgets(line, sizeof(line), in)) {
-		size_t length = strlen(line);
-		if (length == sizeof(line) - 1 && line[length - 1] != '\n')
-			return error_create(ERROR_FAILED,
-					    "'%s' has a line of more than %d bytes: no URL", path,
-					    URL_BYTES_MAX);
-		while (length && strchr(" \t\r\n", line[length - 1]))
-			line[--length] = '\0';
-		const char *begin = line + strspn(line, " \t");
-		if (*begin && *begin != '#')
-			error = urls_add(ret, path, begin);
-	}
+	while (!error && (bytes = line_read(in, line, URL_BYTES_MAX + 1)))
+		error = urls_take(ret, path, line, bytes);
 	if (!error && ferror(in))
 		error = error_create_os(errno, "cannot read '%s'", path);
 	if (!error && !ret->count)
@@ -62,10 +79,13 @@ void urls_deinit(struct urls *urls)
 
 const char *url_page_id(const char *url)
 {
-	const char *host = strstr(url, "://");
+	static const char of_schemes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					 "0123456789+-.";
+	const char *host = url + strspn(url, of_schemes);
 
-	if (!host)
+	if (host == url || strncmp(host, "://", 3) != 0)
 		return url;
-	const char *path = strchr(host + 3, '/');
-	return path ? path : "/";
+	// A slash behind ? or # is none of its path.
+	const char *path = host + 3 + strcspn(host + 3, "/?#");
+	return *path == '/' ? path : "/";
 }

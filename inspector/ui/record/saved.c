@@ -15,6 +15,14 @@ static void saved_drop(struct saved *saved, size_t index)
 		(saved->count - index) * sizeof(*saved->list));
 }
 
+// The next number that is nobody's name.
+static void name_by_number(struct saved *saved, char name[SAVED_NAME_CHARS])
+{
+	do
+		snprintf(name, SAVED_NAME_CHARS, "%" PRIu64, ++saved->all_count);
+	while (saved_find(saved, name));
+}
+
 struct error *saved_add(struct saved *saved, const char *name, struct snapshot *snapshot,
 			const struct saved_one **ret)
 {
@@ -31,12 +39,14 @@ struct error *saved_add(struct saved *saved, const char *name, struct snapshot *
 		snapshot_deinit(snapshot);
 		return error;
 	}
-	struct saved_one *one = &saved->list[saved->count++];
-	saved->all_count++;
-	if (name)
+	struct saved_one *one = &saved->list[saved->count];
+	if (name) {
 		snprintf(one->name, sizeof(one->name), "%s", name);
-	else
-		snprintf(one->name, sizeof(one->name), "%" PRIu64, saved->all_count);
+		saved->all_count++;
+	} else {
+		name_by_number(saved, one->name);
+	}
+	saved->count++;
 	one->snapshot = *snapshot;
 	*snapshot = (struct snapshot){0};
 	*ret = one;

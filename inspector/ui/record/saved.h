@@ -28,8 +28,8 @@ struct saved {
 	uint64_t all_count;
 };
 
-/** Takes over @a snapshot, also when it fails. @a name NULL is the next number. One of that name is
- *  replaced; of too many the oldest goes. *@a ret lives until the next call. */
+/** Takes over @a snapshot, also when it fails. @a name NULL is the next number that is no name yet. One of
+ *  that name is replaced; of too many the oldest goes. *@a ret lives until the next call. */
 MUST_USE struct error *saved_add(struct saved *saved, const char *name, struct snapshot *snapshot,
 				 const struct saved_one **ret);
 

@@ -1,7 +1,32 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/record/snapshot.h"
 
+#include <string.h>
+
+#include "base/cleanup.h"
 #include "mem/process.h"
+#include "ui/report/safe_text.h"
+
+// Python 2's classes may be named by any bytes. A file has them as UTF-8; what is compared with one, too.
+static struct error *names_as_in_files(struct census *census)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < census->row_count; i++) {
+		_cleanup_text_ struct text name = {0};
+		struct error *error = safe_text_utf8(&name, census->rows[i].name);
+		if (error)
+			return error;
+		if (!strcmp(text_chars(&name), census->rows[i].name))
+			continue;
+		free((char *)census->rows[i].name);
+		census->rows[i].name = take_ptr(name.chars);
+		changed = true;
+	}
+	if (changed)
+		census_merge(census);
+	return NULL;
+}
 
 struct error *snapshot_take(struct inspected *inspected, struct session_look *look,
 			    struct snapshot *ret)
@@ -15,6 +40,8 @@ struct error *snapshot_take(struct inspected *inspected, struct session_look *lo
 		error = process_status_read(inspected->pid, &status);
 	if (!error)
 		error = inspected_census_without_caches(inspected, look, &ret->census);
+	if (!error)
+		error = names_as_in_files(&ret->census);
 	if (error)
 		return error;
 	ret->rss_bytes = status.rss_bytes;

@@ -17,6 +17,9 @@
 // The numbers of a type's row, behind its name.
 enum { ROW_COUNT = 1, ROW_TRACKED, ROW_FROZEN, ROW_SIZE, ROW_REFS, ROW_CELLS };
 
+// In the year 2262: times apart are told in nanoseconds.
+static const int64_t time_ms_max = INT64_MAX / 1000000;
+
 static int set_text(json_t *object, const char *key, const char *chars)
 {
 	_cleanup_text_ struct text text = {0};
@@ -158,6 +161,7 @@ static struct error *take_types(const json_t *types, struct census *census)
 		    !add_to(&total->refs, row->refs))
 			return error_create(ERROR_FAILED, "its types are more than a number holds");
 	}
+	census_merge(census);
 	return NULL;
 }
 
@@ -173,7 +177,7 @@ static struct error *snapshot_from_json(const json_t *object, struct snapshot *r
 				    "them");
 	if (!take_number(object, "format", 1, &format) || format != 1)
 		return error_create(ERROR_FAILED, "another version of leakinspect wrote it");
-	if (!take_number(object, "time_ms", 0, &ret->time_ms) ||
+	if (!take_number(object, "time_ms", 0, &ret->time_ms) || ret->time_ms > time_ms_max ||
 	    !take_number(object, "pid", 1, &pid) || pid > INT_MAX ||
 	    !take_number(object, "start_ticks", 0, &start_ticks) ||
 	    !take_number(object, "rss", 0, &rss) || !take_number(object, "vss", 0, &vss) ||

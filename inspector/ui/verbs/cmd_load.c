@@ -54,7 +54,7 @@ static const struct command_option load_options[] = {
 			 .word = COMMAND_TEXT,
 			 .argument = "TIME",
 			 .summary = "wait so long at most for the process to come to rest before "
-				    "it is looked at; 2s unless given"},
+				    "it is looked at, 0 not at all; 2s unless given"},
 	[LOAD_FAIL_ON] = {.name = "fail-on",
 			  .word = COMMAND_CHOICE,
 			  .argument = "REASON",
@@ -93,6 +93,13 @@ static bool load_has_mark(const struct arguments *arguments)
 	return false;
 }
 
+// 0 is no time that a duration can be.
+static bool load_settle_parse(const char *text, uint64_t *ret_ns)
+{
+	*ret_ns = 0;
+	return !strcmp(text, "0") || duration_parse(text, ret_ns);
+}
+
 static struct error *load_check(const struct arguments *arguments)
 {
 	const struct arguments_value *values = arguments->options;
@@ -104,7 +111,7 @@ static struct error *load_check(const struct arguments *arguments)
 				    LOAD_ITERATIONS_MAX);
 	if (values[LOAD_PER].count && !values[LOAD_PER].number)
 		return error_create(ERROR_USAGE, "--per wants a number from 1");
-	if (values[LOAD_SETTLE].count && !duration_parse(values[LOAD_SETTLE].text, &unused))
+	if (values[LOAD_SETTLE].count && !load_settle_parse(values[LOAD_SETTLE].text, &unused))
 		return error_create(ERROR_USAGE, "'%s' is no time such as 500ms or 5s",
 				    values[LOAD_SETTLE].text);
 	if (values[LOAD_BISECT].count && !values[LOAD_URLS].count)
@@ -132,7 +139,7 @@ static struct load_options load_options_of(const struct arguments *arguments)
 	};
 
 	if (values[LOAD_SETTLE].count &&
-	    !duration_parse(values[LOAD_SETTLE].text, &options.settle_ns))
+	    !load_settle_parse(values[LOAD_SETTLE].text, &options.settle_ns))
 		options.settle_ns = load_settle_ns;
 	return options;
 }

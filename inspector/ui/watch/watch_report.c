@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/watch/watch_report.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,8 @@ enum watch_type_column {
 	WATCH_TYPE_COUNT,
 	WATCH_TYPE_GROWTH,
 	WATCH_TYPE_PER_MINUTE,
+	/* The same for people, to the object. */
+	WATCH_TYPE_RATE,
 	WATCH_TYPE_SIZE,
 	WATCH_TYPE_TREND,
 };
@@ -91,7 +94,13 @@ const struct report_column watch_type_columns[WATCH_TYPE_COLUMNS] = {
 	[WATCH_TYPE_NAME] = {.key = "name", .title = "type", .unit = REPORT_TEXT},
 	[WATCH_TYPE_COUNT] = {.key = "count", .unit = REPORT_COUNT},
 	[WATCH_TYPE_GROWTH] = {.key = "instances", .title = "growth", .unit = REPORT_FIGURE},
-	[WATCH_TYPE_PER_MINUTE] = {.key = "per_minute", .title = "per minute", .unit = REPORT_REAL},
+	[WATCH_TYPE_PER_MINUTE] = {.key = "per_minute",
+				   .unit = REPORT_REAL,
+				   .reader = REPORT_FOR_PROGRAMS},
+	[WATCH_TYPE_RATE] = {.key = "rate",
+			     .title = "per minute",
+			     .unit = REPORT_FIGURE,
+			     .reader = REPORT_FOR_PEOPLE},
 	[WATCH_TYPE_SIZE] = {.key = "size", .unit = REPORT_FIGURE},
 	[WATCH_TYPE_TREND] = {.key = "trend", .unit = REPORT_TEXT},
 };
@@ -106,6 +115,8 @@ void watch_type_cells(const struct watch_type_row *row, struct report_cell *cell
 	cells[WATCH_TYPE_GROWTH] = (struct report_cell){
 		.number = row->change.count, .unit = REPORT_COUNT, .is_change = true};
 	cells[WATCH_TYPE_PER_MINUTE] = (struct report_cell){.real = row->per_minute};
+	cells[WATCH_TYPE_RATE] = (struct report_cell){
+		.number = llround(row->per_minute), .unit = REPORT_COUNT, .is_change = true};
 	cells[WATCH_TYPE_SIZE] = (struct report_cell){
 		.number = row->change.size_bytes, .unit = REPORT_BYTES, .is_change = true};
 	cells[WATCH_TYPE_TREND] = (struct report_cell){.text = trend, .absent = !trend};

@@ -29,7 +29,7 @@ struct watch_type_rows {
 MUST_USE struct error *watch_types_find(const struct fleet *fleet, size_t max,
 					struct watch_type_rows *ret);
 
-enum { WATCH_TYPE_COLUMNS = 7 };
+enum { WATCH_TYPE_COLUMNS = 8 };
 
 /** In the order of the cells; the first is the pid, which is left out where there is one process. */
 extern const struct report_column watch_type_columns[WATCH_TYPE_COLUMNS];

@@ -8,7 +8,7 @@
 #include "targets/cpython/objects/size.h"
 
 enum {
-	/** Of one cache; there are 4,096 of 24 bytes, 1,024 before 3.3. */
+	/** Of one cache; there are 4,096 entries of 24 bytes. */
 	METHOD_CACHE_BYTES_MAX = 1 << 20,
 	/** The head of an object: all that is gathered. */
 	OBJECT_HEAD_BYTES = 32,
