@@ -16,6 +16,15 @@ def growing(debian_python, start):
     return start("growing.py", debian_python)
 
 
+def leave(one):
+    """Has what runs on it end in order: a hangup in the midst of LeakSanitizer's work would stop that for ever."""
+    try:
+        one.press("C-c")
+        one.wait_for(r"^shell\$ ?(?:echo x+)?")
+    finally:
+        one.stop()
+
+
 @pytest.fixture
 def screen(leakinspect, tmp_path):
     """screen(words of watch...) -> the Screen it runs on."""
@@ -29,7 +38,7 @@ def screen(leakinspect, tmp_path):
 
     yield start
     for one in started:
-        one.stop()
+        leave(one)
 
 
 def wait_for(screen, pattern, timeout=60):
@@ -137,4 +146,4 @@ def test_a_terminal_that_is_dumb_gets_lines(growing, leakinspect, tmp_path):
         one.press("Enter")
         wait_for(one, r"^TIME +RSS +VSS")
     finally:
-        one.stop()
+        leave(one)
