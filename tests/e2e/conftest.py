@@ -10,6 +10,7 @@ import pytest
 from support import extension as extensions, interpreters
 from support.demo import Demo, PROGRAM
 from support.target import Target
+from support.watching import Watching
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -121,6 +122,20 @@ def start():
     yield start_target
     for target in started:
         target.stop()
+
+
+@pytest.fixture
+def watching(leakinspect):
+    """watching(words...) -> Watching, which is over when the test is."""
+    started = []
+
+    def start_watch(*words):
+        started.append(Watching(leakinspect, *words))
+        return started[-1]
+
+    yield start_watch
+    for one in started:
+        one.kill()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from support.watching import FAST, Watching, get, samples, wait_for
+from support.watching import FAST, get, samples, wait_for
 
 KEPT = "__main__.Kept"
 
@@ -16,19 +16,6 @@ KEPT = "__main__.Kept"
 @pytest.fixture
 def prefork(debian_python, start):
     return start("prefork.py", debian_python)
-
-
-@pytest.fixture
-def watching(leakinspect):
-    started = []
-
-    def start(*words):
-        started.append(Watching(leakinspect, *words))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.kill()
 
 
 def processes_of(report):

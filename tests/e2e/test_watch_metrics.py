@@ -12,7 +12,7 @@ import time
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from support.watching import FAST, Prometheus, Server, Watching, free_port, get, samples, wait_for
+from support.watching import FAST, Prometheus, Server, free_port, get, samples, wait_for
 
 OPENMETRICS = "application/openmetrics-text"
 KEPT = "__main__.Kept"
@@ -21,20 +21,6 @@ KEPT = "__main__.Kept"
 @pytest.fixture
 def growing(debian_python, start):
     return start("growing.py", debian_python)
-
-
-@pytest.fixture
-def watching(leakinspect):
-    """watching(words...) -> Watching, which is over when the test is."""
-    started = []
-
-    def start(*words):
-        started.append(Watching(leakinspect, *words))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.kill()
 
 
 @pytest.fixture

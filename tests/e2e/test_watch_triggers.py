@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support.watching import FAST, Watching, wait_for
+from support.watching import FAST, wait_for
 
 KEPT = "__main__.Kept"
 
@@ -18,19 +18,6 @@ KEPT = "__main__.Kept"
 @pytest.fixture
 def growing(debian_python, start):
     return start("growing.py", debian_python)
-
-
-@pytest.fixture
-def watching(leakinspect):
-    started = []
-
-    def start(*words):
-        started.append(Watching(leakinspect, *words))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.kill()
 
 
 class Points:

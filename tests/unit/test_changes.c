@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What changed from one census to the next.
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // What grows from iteration to iteration of a load.
-#include "analyze/growth.h"
+#include "analyze/censuses/growth.h"
 
 #include <math.h>
 #include <setjmp.h>

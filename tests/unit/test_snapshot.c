@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 #include "base/array.h"
 #include "support/graphs.h"
 #include "support/scratch.h"

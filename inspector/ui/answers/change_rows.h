@@ -6,7 +6,7 @@
  * Changes of types as `diff` and `load` tell them.
  */
 
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 #include "ui/record/snapshot.h"
 #include "ui/report/report.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 #include "base/array.h"
 
 static struct error *own_url(const char *url, struct load_growth *ret)

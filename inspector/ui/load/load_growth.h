@@ -6,7 +6,7 @@
  * What grew in a block of iterations, kept when its looks are gone; and blocks by what they leak.
  */
 
-#include "analyze/growth.h"
+#include "analyze/censuses/growth.h"
 #include "ui/load/load.h"
 
 /** Zero-initialised is empty and valid. */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 #include "ui/load/log_line.h"
 #include "ui/output.h"
 #include "ui/report/safe_text.h"

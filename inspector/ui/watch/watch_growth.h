@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 #include "base/cleanup.h"
 #include "heap/counter.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef ANALYZE_GROWTH_H
-#define ANALYZE_GROWTH_H
+#ifndef ANALYZE_CENSUSES_GROWTH_H
+#define ANALYZE_CENSUSES_GROWTH_H
 
 /*
  * Which types grow under load, and by how many objects each time: a straight line through the

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "analyze/growth.h"
+#include "analyze/censuses/growth.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/census_parts.h"
+#include "analyze/censuses/census_parts.h"
 
 static int compare_rows(const void *left, const void *right)
 {

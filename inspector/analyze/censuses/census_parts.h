@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef ANALYZE_CENSUS_PARTS_H
-#define ANALYZE_CENSUS_PARTS_H
+#ifndef ANALYZE_CENSUSES_CENSUS_PARTS_H
+#define ANALYZE_CENSUSES_CENSUS_PARTS_H
 
 /*
  * The rows of several censuses, those of one type beside each other, so that a type can be followed

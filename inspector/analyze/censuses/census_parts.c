@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "analyze/census_parts.h"
+#include "analyze/censuses/census_parts.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef ANALYZE_CHANGES_H
-#define ANALYZE_CHANGES_H
+#ifndef ANALYZE_CENSUSES_CHANGES_H
+#define ANALYZE_CENSUSES_CHANGES_H
 
 /*
  * What changed between censuses of one process, type by type. Two of them tell what there is more of;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-#include "analyze/changes.h"
+#include "analyze/censuses/changes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "analyze/census_parts.h"
+#include "analyze/censuses/census_parts.h"
 
 const char *change_trend_name(enum change_trend trend)
 {
