@@ -189,6 +189,27 @@ static struct error *arguments_copy(int count, char *const *words, char ***ret)
 	return NULL;
 }
 
+static bool arguments_is_choice(const struct command_option *option, const char *text)
+{
+	for (size_t i = 0; option->choices[i]; i++)
+		if (!strcmp(option->choices[i], text))
+			return true;
+	return false;
+}
+
+// Of a verb that saves snapshots, --snapshot tells a kind or a file.
+static struct error *arguments_take_for(const struct command *command,
+					const struct command_option *option, const char *text,
+					struct arguments_value *value, struct arguments *arguments)
+{
+	const struct command_option *other = command ? command->snapshot_option : NULL;
+
+	if (!other || option != &command_options_common[ARGUMENTS_SNAPSHOT] ||
+	    arguments_is_choice(option, text))
+		return arguments_take(option, text, value);
+	return arguments_take(other, text, &arguments->options[other - command->options]);
+}
+
 struct error *arguments_parse(const struct command *command, int count, char *const *words,
 			      struct arguments *ret)
 {
@@ -207,7 +228,8 @@ struct error *arguments_parse(const struct command *command, int count, char *co
 		if (code == '?' || code == ':')
 			return arguments_wrong(&set, command, code, copy[optind - 1]);
 		int index = arguments_set_index(&set, code);
-		error = arguments_take(set.options[index], optarg, set.values[index]);
+		error = arguments_take_for(command, set.options[index], optarg, set.values[index],
+					   ret);
 		if (error)
 			return error;
 	}

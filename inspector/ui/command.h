@@ -132,6 +132,9 @@ struct command {
 	/** What the first example printed in a real run, process 4711 being the demo's, in lines; "..." for
 	 *  what was left out. NULL where that is not shown. */
 	const char *example_output;
+	/** The option of the verb that --snapshot FILE stands for, where FILE is no kind of snapshot; NULL
+	 *  where that is an error. */
+	const struct command_option *snapshot_option;
 	unsigned flags;
 	/** ERROR_USAGE for wrong words that the table does not tell; before the process is looked at.
 	 *  NULL when there are none. */

@@ -176,6 +176,7 @@ const struct command command_watch = {
 		"reads FILE of --record:\n"
 		"a JSON object on each line, written at once.",
 	.options = watch_option_table,
+	.snapshot_option = &watch_option_table[WATCH_SAVE],
 	.option_count = ARRAY_COUNT(watch_option_table),
 	.examples = watch_examples,
 	.example_count = ARRAY_COUNT(watch_examples),

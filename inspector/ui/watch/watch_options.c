@@ -69,7 +69,8 @@ const struct command_option watch_option_table[WATCH_OPTION_COUNT] = {
 			.word = COMMAND_FILE,
 			.argument = "FILE",
 			.summary =
-				"and save a snapshot for diff; %p in FILE is the pid, %t the time"},
+				"and save a snapshot for diff, as --snapshot FILE does; %p in FILE "
+				"is the pid, %t the time"},
 };
 
 static const uint64_t watch_interval_min_ns = 50 * 1000 * 1000;
