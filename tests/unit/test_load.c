@@ -52,6 +52,13 @@ static struct load_iteration when_iterated(void)
 	return iteration;
 }
 
+static void iterate_once(void)
+{
+	struct load_iteration iteration = when_iterated();
+
+	load_iteration_deinit(&iteration);
+}
+
 /** What a command comes to, in one iteration of its own. */
 static int exit_status_of(const char *command)
 {
@@ -247,7 +254,7 @@ static void looks_that_are_not_exact_are_counted(void **state)
 
 	fake.torn = true;
 	given_load(&(struct load_options){.words = words});
-	_cleanup_load_iteration_ struct load_iteration iteration = when_iterated();
+	iterate_once();
 	assert_int_equal(load.inexact_count, 2);
 }
 
@@ -257,7 +264,7 @@ static void a_process_that_nobody_waits_for_is_not_said_to_work(void **state)
 	char *const words[] = {(char *)"true", NULL};
 
 	given_load(&(struct load_options){.words = words, .settle_ns = 0});
-	_cleanup_load_iteration_ struct load_iteration iteration = when_iterated();
+	iterate_once();
 	assert_int_equal(load.busy_count, 0);
 	load_deinit(&load);
 	given_load(&(struct load_options){.words = words, .settle_ns = 1});
@@ -305,9 +312,8 @@ static void the_logs_get_a_line_for_each_iteration(void **state)
 
 	given_load(&(struct load_options){
 		.words = words, .scoreboard = board, .leak_log = leaks, .memory_log = memory});
-	for (int i = 0; i < 3; i++) {
-		_cleanup_load_iteration_ struct load_iteration iteration = when_iterated();
-	}
+	for (int i = 0; i < 3; i++)
+		iterate_once();
 	scratch_run(scratch, "test $(grep -c \"'shop.Cart'>=1$\" $S/leaks) = 3");
 	scratch_run(scratch, "test $(wc -l <$S/memory) = 3");
 	scratch_run(scratch, "grep -q \"^3 <class 'shop.Cart'>$\" $S/board-%d", getpid());
@@ -426,7 +432,7 @@ static void when_requested(const char *command)
 	char *const words[] = {(char *)"sh", (char *)"-c", (char *)command, NULL};
 
 	load.options.words = words;
-	_cleanup_load_iteration_ struct load_iteration iteration = when_iterated();
+	iterate_once();
 }
 
 static void what_grows_linearly_is_found_from_the_warm_up_on(void **state)

@@ -25,10 +25,10 @@ static const struct report_column garbage_empty_columns[] = GARBAGE_COLUMNS(REPO
 enum garbage_option { GARBAGE_TRY, GARBAGE_VERIFY };
 
 static const struct command_option garbage_options[] = {
-	{"try", 0, COMMAND_FLAG, NULL, NULL, false,
-	 "try the collection on heaps of more than two million tracked objects, too"},
-	{"verify", 0, COMMAND_FLAG, NULL, NULL, false,
-	 "run gc.collect() in a frozen copy of the process, and compare"},
+	{.name = "try",
+	 .summary = "try the collection on heaps of more than two million tracked objects, too"},
+	{.name = "verify",
+	 .summary = "run gc.collect() in a frozen copy of the process, and compare"},
 };
 
 /** A trial takes some hundred steps for each object. */
