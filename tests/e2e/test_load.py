@@ -242,6 +242,36 @@ def test_ctrl_c_ends_the_load_and_its_command(debian_service, leakinspect):
     assert debian_service.is_alive() and debian_service.status("TracerPid") == "0"
 
 
+def test_ctrl_c_after_some_iterations_tells_what_there_is(debian_service, leakinspect):
+    process = leakinspect.start("load", debian_service.pid, "-N", "1000", "--",
+                                *asks(int(debian_service.ready), "leak"),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.stdout.readline() != "Iteration 5\n":
+        pass
+    process.send_signal(signal.SIGINT)
+    shown, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1 and complaints == ""
+    assert "interrupted: this is of the iterations until then" in shown
+    assert re.search(r"^__main__.Leakable +1\.000 +1\.000 ", shown, re.MULTILINE)
+
+
+def test_a_process_that_grows_by_itself_is_not_searched_by_halves(debian_python, start, leakinspect,
+                                                                  tmp_path):
+    target = start("always_growing.py", debian_python, reads=False)
+    (tmp_path / "urls").write_text("a\nb\n")
+    done = leakinspect.run("load", target.pid, "--urls", tmp_path / "urls", "--bisect",
+                           "--settle", "200ms", "--", "true", "{url}")
+    assert done.returncode == 1
+    assert re.search(r"grows by itself, by \d+ of __main__\.Grown", done.stderr)
+
+
+def test_a_stopped_process_is_not_said_to_rest(debian_service, leakinspect):
+    report = leakinspect("load", debian_service.pid, "-N", "1", "--settle", "300ms", "--",
+                         "kill", "-STOP", debian_service.pid)
+    assert report["iterations"][0]["at_rest"] is False
+    debian_service._process.send_signal(signal.SIGCONT)
+
+
 SCOREBOARD = re.compile(r"\d+\.0\n(?:\d+ <(?:class|type) '[^'\n]+'>\n)+\Z")
 LEAK_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d (\S+) (-?\d+\.\d\d)Mb"
                        r"(?: (<(?:class|type) '[^'\n]+'>=\d+(?:; <(?:class|type) '[^'\n]+'>=\d+)*))?")

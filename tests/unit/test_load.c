@@ -312,9 +312,8 @@ static void the_logs_get_a_line_for_each_iteration(void **state)
 
 	given_load(&(struct load_options){
 		.words = words, .scoreboard = board, .leak_log = leaks, .memory_log = memory});
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 3; i++)
 		iterate_once();
-	}
 	scratch_run(scratch, "test $(grep -c \"'shop.Cart'>=1$\" $S/leaks) = 3");
 	scratch_run(scratch, "test $(wc -l <$S/memory) = 3");
 	scratch_run(scratch, "grep -q \"^3 <class 'shop.Cart'>$\" $S/board-%d", getpid());

@@ -173,7 +173,7 @@ static struct error *run_once(struct load *load, const char *url, struct load_it
 	return keep_complaint(complaints, &load->complaint);
 }
 
-static struct error *take_look(struct load *load)
+struct error *load_look(struct load *load)
 {
 	struct error *error = array_reserve(&load->looks, &load->look_capacity,
 					    load->look_count + 1, sizeof(*load->looks));
@@ -230,7 +230,7 @@ struct error *load_init(struct load *ret, struct inspected *inspected,
 	if (!error && !ret->program)
 		error = error_create(ERROR_FAILED, "there is no program '%s'%s", name,
 				     strchr(name, '/') ? "" : " on PATH");
-	return error ? error : take_look(ret);
+	return error ? error : load_look(ret);
 }
 
 void load_drop_looks(struct load *load)
@@ -268,7 +268,7 @@ struct error *load_iterate(struct load *load, const char *page_id, const char *c
 	for (size_t i = 0; i < url_count && !error; i++)
 		error = run_once(load, urls[i], ret);
 	if (!error)
-		error = take_look(load);
+		error = load_look(load);
 	return error ? error : write_logs(load, ret);
 }
 

@@ -55,6 +55,8 @@ struct load {
 	size_t look_capacity;
 	/** Of the block under way. */
 	unsigned iteration_count;
+	/** Somebody asked us to stop in the middle of it. */
+	bool is_interrupted;
 	/** Over all looks, those of earlier blocks too. */
 	unsigned stops;
 	uint64_t pause_total_ns;
@@ -78,6 +80,9 @@ void load_begin_block(struct load *load);
 
 /** Of the looks so far the last one stays; the block goes on. */
 void load_drop_looks(struct load *load);
+
+/** One more look, with nothing run before it. */
+MUST_USE struct error *load_look(struct load *load);
 
 /** Runs the command for each of @a urls (or once, when there is none), waits until the process is at rest,
  *  and looks. The caller gives *@a ret to load_iteration_deinit(), after an error too. */

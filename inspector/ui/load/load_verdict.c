@@ -208,7 +208,9 @@ struct error *load_report_notes(struct report *report, const struct load *load)
 	char cached[HUMAN_CHARS], failed[HUMAN_CHARS], runs[HUMAN_CHARS], settle[DURATION_CHARS];
 	struct error *error = NULL;
 
-	if (last->ref_total < 0)
+	if (load->is_interrupted)
+		error = report_note(report, "interrupted: this is of the iterations until then");
+	if (!error && last->ref_total < 0)
 		error = report_note(report, "sys refcount is the sum over all objects on the heap: "
 					    "this is a release build, which keeps no total of its "
 					    "own");

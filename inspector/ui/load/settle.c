@@ -29,7 +29,7 @@ struct usage {
 	bool runs;
 };
 
-// Also one that waits for a disk.
+// Also one that waits for a disk, and one that somebody has stopped: it will go on.
 static bool thread_runs(pid_t tid)
 {
 	_cleanup_text_ struct text text = {0};
@@ -37,7 +37,8 @@ static bool thread_runs(pid_t tid)
 	// A name may have anything in it.
 	const char *name_end = strrchr(text_chars(&text), ')');
 
-	return !ended && name_end && (!strncmp(name_end, ") R", 3) || !strncmp(name_end, ") D", 3));
+	return !ended && name_end && name_end[1] == ' ' && name_end[2] &&
+	       strchr("RDTt", name_end[2]);
 }
 
 // Threads that end in between take their part with them: then their number has changed, too.

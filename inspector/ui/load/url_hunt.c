@@ -83,6 +83,23 @@ static struct error *hunt_warm_up(struct hunt *hunt)
 	return hunt_run(hunt, "all URLs, for the warm-up");
 }
 
+// Of a process that grows while nobody asks it for anything every group would leak.
+static struct error *hunt_look_at_rest(struct hunt *hunt)
+{
+	CLEANUP(load_growth_deinit) struct load_growth growth = {0};
+
+	load_drop_looks(hunt->load);
+	struct error *error = load_look(hunt->load);
+	if (!error)
+		error = load_growth_of_last(hunt->load, NULL, hunt_least(hunt), &growth);
+	if (error || !load_growth_is_found(&growth))
+		return error;
+	return error_create(ERROR_FAILED,
+			    "the process grows by itself, by %.0f of %s while nothing was run: no "
+			    "group of URLs can be told from another",
+			    growth.growth.rows[0].per_iteration, growth.growth.rows[0].name);
+}
+
 static struct error *hunt_report(const struct hunt *hunt)
 {
 	static const struct report_column columns[] = {
@@ -131,6 +148,8 @@ struct error *url_hunt(struct report *report, struct load *load, const struct ur
 		error = error_no_memory();
 	if (!error)
 		error = hunt_warm_up(&hunt);
+	if (!error)
+		error = hunt_look_at_rest(&hunt);
 	while (!error && halving_next(&hunt.halving, &group, &count))
 		error = hunt_group(&hunt, group, count);
 	*ret_found = hunt.halving.found_count > 0;

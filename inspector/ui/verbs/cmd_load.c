@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/duration.h"
+#include "base/interrupt.h"
 #include "ui/load/load_report.h"
 #include "ui/load/scoreboard.h"
 #include "ui/load/url_hunt.h"
@@ -80,6 +81,10 @@ static const struct command_option load_options[] = {
 
 enum {
 	LOAD_FOUND_STATUS = 3,
+	/** As for all that was interrupted. */
+	LOAD_INTERRUPTED_STATUS = 1,
+	/** Of --urls without --bisect: their rows are kept until the end. */
+	LOAD_ROWS_MAX = 100000,
 	LOAD_ITERATIONS_DEFAULT = 4,
 	LOAD_ITERATIONS_MAX = 1000,
 };
@@ -160,15 +165,23 @@ static struct error *load_block(struct command_context *context, struct load *lo
 	const char *page_id =
 		url ? url_page_id(url) : context->arguments->options[LOAD_PAGE_ID].text;
 	struct error *error = NULL;
+	unsigned done = 0;
 
 	load_begin_block(load);
-	for (unsigned i = 0; i < load_iteration_count(context->arguments) && !error; i++) {
+	for (; done < load_iteration_count(context->arguments) && !error; done += !error) {
 		_cleanup_load_iteration_ struct load_iteration iteration = {0};
 		error = load_iterate(load, page_id, &url, url ? 1 : 0, &iteration);
 		if (!error)
 			error = load_report_iteration(context->report, load, &iteration, style);
 	}
-	return error;
+	if (!error || error->code != ERROR_INTERRUPTED || !done)
+		return error;
+	// What there is so far is worth a verdict.
+	error_destroy(error);
+	interrupt_clear();
+	load->is_interrupted = true;
+	context->exit_status = LOAD_INTERRUPTED_STATUS;
+	return NULL;
 }
 
 static struct error *load_alone(struct command_context *context, struct load *load,
@@ -193,7 +206,7 @@ static struct error *load_each(struct command_context *context, struct load *loa
 	CLEANUP(load_ranking_deinit) struct load_ranking ranking = {0};
 	struct error *error = NULL;
 
-	for (size_t i = 0; i < urls->count && !error; i++) {
+	for (size_t i = 0; i < urls->count && !error && !load->is_interrupted; i++) {
 		CLEANUP(load_growth_deinit) struct load_growth growth = {0};
 		error = load_block(context, load, urls->list[i], style);
 		if (!error)
@@ -253,6 +266,13 @@ static struct error *load_run(struct command_context *context)
 	struct report_head head;
 	struct error *error = path ? urls_read(path, &urls) : NULL;
 
+	if (!error && !context->arguments->options[LOAD_BISECT].count &&
+	    urls.count * load_iteration_count(context->arguments) > LOAD_ROWS_MAX)
+		error = error_create(ERROR_USAGE,
+				     "%zu URLs in %u iterations are more than %d: --bisect finds "
+				     "those that leak in fewer runs",
+				     urls.count, load_iteration_count(context->arguments),
+				     LOAD_ROWS_MAX);
 	if (!error)
 		error = load_init(&load, context->inspected, &options);
 	if (error)
@@ -307,6 +327,9 @@ const struct command command_load = {
 		"some type there are half as many objects more as it made requests for one URL "
 		"(--per), or ten. Each\n"
 		"URL that is found runs once more alone.\n"
+		"\n"
+		"Ctrl-C ends it with the verdict over the iterations until then, and exit status "
+		"1.\n"
 		"\n"
 		"What COMMAND prints goes nowhere; the end of what it complains about is told "
 		"when it fails.\n"
