@@ -111,3 +111,13 @@ def test_code_is_not_run_where_values_are_left_out(leakinspect, debian_python, s
     done = leakinspect.run("attach", target.pid, "--redact", "-c", "eval SECRET")
     assert done.returncode == 1 and SECRET not in done.stdout
     assert "not with --redact" in done.stderr
+
+
+def test_no_snapshot_and_no_record_has_a_value_in_it(leakinspect, debian_python, start, tmp_path):
+    target = start("secrets_everywhere.py", debian_python, [SECRET, NUMBER])
+    for option in ([], ["--redact"]):
+        snap, record = tmp_path / ("snap%d" % len(option)), tmp_path / ("record%d" % len(option))
+        leakinspect("snapshot", target.pid, "-o", snap, *option)
+        leakinspect("watch", target.pid, "-c", "1", "--record", record, *option)
+        for file in (snap, record):
+            assert bool(marks_in(file.read_text())) == (not option), file

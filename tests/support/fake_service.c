@@ -56,11 +56,13 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 		.version = "3.11.2",
 		.stops = look ? look->stops : 0,
 		.consistent = look && look->consistent,
+		.is_redacted = ((const struct fake_service *)inspected)->redacts,
 	};
 }
 
 static void fake_redact(struct inspected *inspected, bool redacts)
 {
+	((struct fake_service *)inspected)->redacts = redacts;
 }
 
 void fake_service_init(struct fake_service *fake, struct scratch *scratch)

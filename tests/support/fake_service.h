@@ -21,6 +21,7 @@ struct fake_service {
 	/** From that many looks on there is no process; 0 is never. */
 	unsigned gone_at;
 	bool torn;
+	bool redacts;
 };
 
 /** With an empty file in @a scratch, which outlives it. */

@@ -30,7 +30,9 @@ struct error *record_process_read(struct inspected *inspected, struct record_pro
 	for (size_t i = 0; i < bytes; i++)
 		if (!block[i])
 			block[i] = ' ';
-	snprintf(ret->program, sizeof(ret->program), "%s", bytes ? block : "");
+	// Arguments are values, too.
+	if (bytes && !head.is_redacted)
+		snprintf(ret->program, sizeof(ret->program), "%s", block);
 	return NULL;
 }
 

@@ -22,7 +22,7 @@ struct record_process {
 	char runtime[32];
 	char version[32];
 	char build[16];
-	/** Its arguments, cut. */
+	/** Its arguments, cut; empty also where no values are to be told. */
 	char program[RECORD_PROGRAM_CHARS];
 };
 

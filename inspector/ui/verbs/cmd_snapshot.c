@@ -50,9 +50,6 @@ static struct error *snapshot_run(struct command_context *context)
 		error = snapshot_take(context->inspected, &look, &snapshot);
 	if (error)
 		return error;
-	// Its arguments are values, too.
-	if (context->redacts)
-		snapshot.process.program[0] = '\0';
 	error = snapshot_write(output.stream, &snapshot);
 	if (error)
 		return error_prefix(error, "'%s'", path);
