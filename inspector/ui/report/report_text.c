@@ -119,12 +119,31 @@ static struct error *report_text_flush_table(struct report_text *text)
 	return error;
 }
 
+// What the core file is less than a process that stands still.
+static struct error *report_text_core(struct report_text *text, const struct report_head *head)
+{
+	struct error *error = NULL;
+
+	if (!head->consistent)
+		error = report_text_line(
+			&text->closing,
+			"the process was not at a consistent moment (%s): the numbers are near the "
+			"truth, not exact",
+			head->inconsistency && head->inconsistency[0] ? head->inconsistency
+								      : "reason unknown");
+	if (!error && head->shortcomings && head->shortcomings[0])
+		error = report_text_line(&text->closing, "%s", head->shortcomings);
+	return error;
+}
+
 // How long the process stood still, and whether the numbers belong to one moment.
 static struct error *report_text_pause(struct report_text *text, const struct report_head *head)
 {
 	char pause[HUMAN_CHARS], total[HUMAN_CHARS], lived[HUMAN_CHARS];
 	struct error *error = NULL;
 
+	if (head->core)
+		return report_text_core(text, head);
 	if (head->stops == 0)
 		return NULL;
 	human_duration_ns(head->pause_ns, pause);
