@@ -92,18 +92,6 @@ struct error *session_open(pid_t pid, const struct session_options *options, str
 	return error;
 }
 
-// What is missing may be why it could not be opened.
-static struct error *session_explain(const struct session *session, struct error *error)
-{
-	const char *missing = mem_corefile_shortcomings(session->process.source);
-
-	if (!error || error->code == ERROR_NO_MEMORY || !*missing)
-		return error;
-	struct error *explained = error_create(error->code, "%s; %s", error->message, missing);
-	error_destroy(error);
-	return explained;
-}
-
 struct error *session_open_core(const char *path, const struct session_options *options,
 				struct session **ret)
 {

@@ -73,6 +73,19 @@ const struct pause_thread *session_threads(const struct session *session,
 	return mem_corefile_threads(session->process.source, ret_count);
 }
 
+struct error *session_explain(const struct session *session, struct error *error)
+{
+	const char *missing =
+		session->core ? mem_corefile_shortcomings(session->process.source) : "";
+
+	if (!error || error->code == ERROR_NO_MEMORY || error->code == ERROR_INTERRUPTED ||
+	    !*missing)
+		return error;
+	struct error *explained = error_create(error->code, "%s; %s", error->message, missing);
+	error_destroy(error);
+	return explained;
+}
+
 struct error *session_wants_process(const struct session *session, const char *what)
 {
 	if (!session->core)

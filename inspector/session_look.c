@@ -112,7 +112,7 @@ struct error *session_look_at(struct session *session, struct session_stop *stop
 			return error;
 		effort = session_effort(session, count, &retries);
 		stop->skipped = false;
-		error = stop->run(session, stop, effort, look, &verdict);
+		error = session_explain(session, stop->run(session, stop, effort, look, &verdict));
 		if (error)
 			return error;
 		if (!stop->skipped &&

@@ -116,7 +116,10 @@ const struct pause_thread *session_threads(const struct session *session,
 /** ERROR_USAGE unless there is a process to do @a what with: "run code". */
 MUST_USE struct error *session_wants_process(const struct session *session, const char *what);
 
-/** The same, and prepares the clone where one is wanted. */
+/** @a error, which may be NULL, with what is missing of the core file behind it: that may be why. */
+MUST_USE struct error *session_explain(const struct session *session, struct error *error);
+
+/** The same as session_stop(), and prepares the clone where one is wanted. */
 MUST_USE struct error *session_hold(struct session *session, struct session_look *look,
 				    struct session_held *ret);
 
