@@ -21,6 +21,9 @@ enum {
 	/** So many files that are not here are named. */
 	NAMED_MAX = 3,
 	NAMED_CHARS = 1200,
+	/** Who views memory finds words there: they lie in ours as they do in the process's. Cores of the
+	 *  kernel and of GDB are so. */
+	VIEW_ALIGN = 8,
 };
 
 struct corefile {
@@ -111,7 +114,7 @@ static const void *corefile_view(struct mem_source *source, addr_t at, size_t by
 	uint64_t count;
 
 	if (!region || !core_regions_piece(&core->regions, region, at, &piece, &count) ||
-	    count < bytes)
+	    count < bytes || ((uintptr_t)piece - at) % VIEW_ALIGN != 0)
 		return NULL;
 	return piece;
 }
