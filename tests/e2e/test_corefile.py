@@ -5,7 +5,9 @@ off, damaged or not here is told, and never brings us down."""
 import json
 import os
 import random
+import resource
 import shutil
+import signal
 import struct
 import subprocess
 
@@ -102,6 +104,33 @@ def test_a_core_says_what_the_process_says(interpreter, start, leakinspect, tmp_
 
 def test_a_core_as_the_kernel_lays_it_out_says_the_same(pairs, core, leakinspect):
     assert answers(leakinspect, core) == pairs[1]
+
+
+def kernel_writes_cores_here():
+    with open("/proc/sys/kernel/core_pattern", encoding="ascii") as pattern:
+        return "/" not in (words := pattern.read()) and not words.startswith("|")
+
+
+@pytest.mark.skipif(not kernel_writes_cores_here(), reason="kernel.core_pattern is no plain name")
+@pytest.mark.parametrize("interpreter", ["python2.7", "python3.8", "python3.13",
+                                         "python3.11-debian"], indirect=True)
+def test_a_core_of_the_kernel_s_own_says_the_same(interpreter, start, leakinspect, tmp_path,
+                                                  monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = start("pairs.py", interpreter)
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    try:
+        resource.prlimit(target.pid, resource.RLIMIT_CORE, unlimited)
+    except PermissionError:
+        pytest.skip("the limit on core files cannot be lifted")
+    expected = answers(leakinspect, target.pid)
+    os.kill(target.pid, signal.SIGABRT)
+    assert target.finish() == -signal.SIGABRT
+    (path,) = tmp_path.iterdir()
+    assert answers(leakinspect, path) == expected
+    report = leakinspect("info", path)
+    assert report["target"]["pid"] == target.pid
+    assert report["argv"][0] == interpreter.command[0]
 
 
 def test_info_tells_what_a_core_can(pairs, leakinspect):

@@ -141,7 +141,7 @@ static int drop_session(void **state)
 
 static struct error *look(struct given *given)
 {
-	return session_census(given->session, &given->look, &given->census);
+	return session_census(given->session, true, &given->look, &given->census);
 }
 
 static void a_consistent_moment_is_enough(void **state)

@@ -203,6 +203,16 @@ static struct error *report_text_graph(struct report_text *text, const struct re
 	char objects[HUMAN_CHARS], references[HUMAN_CHARS], bytes[HUMAN_CHARS], copied[HUMAN_CHARS];
 	char build[HUMAN_CHARS], copy[HUMAN_CHARS], walk[HUMAN_CHARS], pack[HUMAN_CHARS];
 
+	if (!graph->copied_bytes)
+		return report_text_line(
+			&text->body,
+			"graph of %s objects and %s references, %s, built in %s (walk %s, pack %s)",
+			human_count((int64_t)graph->object_count, objects),
+			human_count((int64_t)graph->reference_count, references),
+			human_bytes((int64_t)graph->bytes, bytes),
+			human_duration_ns(graph->build_ns, build),
+			human_duration_ns(graph->walk_ns, walk),
+			human_duration_ns(graph->pack_ns, pack));
 	return report_text_line(
 		&text->body,
 		"graph of %s objects and %s references, %s beside a copy of %s, "
