@@ -124,6 +124,11 @@ static void main_forget(struct inspected *inspected)
 	own->graph = NULL;
 }
 
+static struct error *main_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return session_arguments(((struct main_inspected *)inspected)->session, ret, ret_bytes);
+}
+
 static void main_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
 {
 	session_use_snapshot(((struct main_inspected *)inspected)->session, snapshot);
@@ -153,6 +158,7 @@ static const struct inspected_ops main_inspected_ops = {
 	.run_code = main_run_code,
 	.end_code = main_end_code,
 	.forget = main_forget,
+	.arguments = main_arguments,
 	.use_snapshot = main_use_snapshot,
 	.redact = main_redact,
 	.head = main_head,
@@ -170,6 +176,14 @@ static struct error *main_open(pid_t pid, struct main_inspected *ret)
 
 	*ret = (struct main_inspected){.inspected = {.ops = &main_inspected_ops, .pid = pid}};
 	return session_open(pid, &session_options, &ret->session);
+}
+
+static struct error *main_open_core(const char *path, struct main_inspected *ret)
+{
+	const struct session_options session_options = {0};
+
+	*ret = (struct main_inspected){.inspected = {.ops = &main_inspected_ops, .core = path}};
+	return session_open_core(path, &session_options, &ret->session);
 }
 
 static struct error *main_open_another(struct inspected_opener *opener, pid_t pid,
@@ -199,12 +213,17 @@ static struct error *main_run(const struct options *options, int *ret_status)
 {
 	struct inspected_opener opener = {.open = main_open_another, .close = main_close_another};
 	CLEANUP(main_close) struct main_inspected inspected = {0};
-	struct error *error = options->pid ? main_open(options->pid, &inspected) : NULL;
+	bool inspects = options->pid || options->core;
+	struct error *error = NULL;
 
+	if (options->core)
+		error = main_open_core(options->core, &inspected);
+	else if (options->pid)
+		error = main_open(options->pid, &inspected);
 	if (error)
 		return error;
 	return command_run(options->command, &options->arguments,
-			   options->pid ? &inspected.inspected : NULL, &opener, NULL, ret_status);
+			   inspects ? &inspected.inspected : NULL, &opener, NULL, ret_status);
 }
 
 static int main_complain(const struct error *error, const struct command *command)

@@ -26,16 +26,15 @@ static struct error *options_pid(const char *word, pid_t *ret)
 	return NULL;
 }
 
-static struct error *options_target(const char *word, pid_t *ret)
+// A core file whose name is a number takes a "./" before it.
+static struct error *options_target(const char *word, struct options *options)
 {
 	if (options_is_number(word))
-		return options_pid(word, ret);
-	if (access(word, F_OK) == 0)
-		return error_create(ERROR_UNSUPPORTED,
-				    "'%s': core files are not read yet; give the id of a running "
-				    "process",
-				    word);
-	return error_create(ERROR_USAGE, "'%s' is neither a process id nor a file", word);
+		return options_pid(word, &options->pid);
+	if (access(word, F_OK) != 0)
+		return error_create(ERROR_USAGE, "'%s' is neither a process id nor a file", word);
+	options->core = word;
+	return NULL;
 }
 
 // Takes TARGET off the words, or the argument of -p.
@@ -46,9 +45,9 @@ static struct error *options_take_target(struct options *options)
 	if (arguments_has(arguments, ARGUMENTS_PID))
 		return options_pid(arguments->common[ARGUMENTS_PID].text, &options->pid);
 	if (arguments->word_count == 0)
-		return error_create(ERROR_USAGE, "%s wants a TARGET: a process id",
+		return error_create(ERROR_USAGE, "%s wants a TARGET: a process id or a core file",
 				    options->command->name);
-	struct error *error = options_target(arguments->words[0], &options->pid);
+	struct error *error = options_target(arguments->words[0], options);
 	arguments->word_count--;
 	// With the NULL behind the last.
 	memmove(arguments->words, arguments->words + 1,

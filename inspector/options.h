@@ -19,11 +19,13 @@ struct options {
 	const struct command *command;
 	/** TARGET is not among its words. */
 	struct arguments arguments;
-	/** 0 when no process is asked: the verb needs none, or only its help is wanted. */
+	/** 0 when no process is asked: the verb needs none, only its help is wanted, or it is a core file. */
 	pid_t pid;
+	/** The path of the core file, one of the words of argv; NULL for none. */
+	const char *core;
 };
 
-/** ERROR_USAGE for words that are wrong, ERROR_UNSUPPORTED for a target that is a core file. */
+/** ERROR_USAGE for words that are wrong. A target that is a file is taken for a core file. */
 MUST_USE struct error *options_parse(int argc, char *const *argv, struct options *ret);
 
 void options_deinit(struct options *options);

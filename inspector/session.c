@@ -3,12 +3,14 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "debug/module.h"
 #include "mem/clone/clone.h"
+#include "mem/core/corefile.h"
 #include "mem/live.h"
 #include "mem/pause.h"
 #include "mem/process.h"
@@ -28,6 +30,7 @@ void session_close(struct session *session)
 	module_list_destroy(session->process.modules);
 	mem_source_destroy(session->process.source);
 	maps_deinit(&session->maps);
+	free(session->core);
 	free(session);
 }
 
@@ -53,6 +56,25 @@ unsigned session_thread_count(const struct session *session)
 	return session->options.threads;
 }
 
+// With the source that it has.
+static struct error *session_open_target(struct session *session)
+{
+	struct error *error = mem_source_maps(session->process.source, &session->maps);
+
+	session->process.maps = &session->maps;
+	if (!error && session->core)
+		error = module_list_create_of_core(&session->maps, session->process.source,
+						   &session->process.modules);
+	else if (!error)
+		error = module_list_create(&session->maps, session->pid, &session->process.modules);
+	if (!error)
+		error = target_open(&session->process, &session->target);
+	// The answer does not depend on it: without a cache the next start reads DWARF again.
+	if (!error)
+		error_destroy(module_list_save(session->process.modules));
+	return error;
+}
+
 struct error *session_open(pid_t pid, const struct session_options *options, struct session **ret)
 {
 	CLEANUP(session_cleanup) struct session *session = calloc(1, sizeof(*session));
@@ -62,19 +84,43 @@ struct error *session_open(pid_t pid, const struct session_options *options, str
 		return error;
 	session->pid = pid;
 	session_default_options(session, options);
-	session->process.maps = &session->maps;
 	error = mem_live_create(pid, &session->process.source);
 	if (!error)
-		error = mem_source_maps(session->process.source, &session->maps);
+		error = session_open_target(session);
 	if (!error)
-		error = module_list_create(&session->maps, pid, &session->process.modules);
-	if (!error)
-		error = target_open(&session->process, &session->target);
+		*ret = take_ptr(session);
+	return error;
+}
+
+struct error *session_open_core(const char *path, const struct session_options *options,
+				struct session **ret)
+{
+	CLEANUP(session_cleanup) struct session *session = calloc(1, sizeof(*session));
+
+	if (!session || !(session->core = strdup(path)))
+		return error_no_memory();
+	session_default_options(session, options);
+	session->snapshot = INSPECTED_CORE;
+	struct error *error = mem_corefile_create(path, &session->process.source);
 	if (error)
 		return error;
-	// The answer does not depend on it: without a cache the next start reads DWARF again.
-	error_destroy(module_list_save(session->process.modules));
-	*ret = take_ptr(session);
+	session->pid = mem_corefile_pid(session->process.source);
+	error = session_explain(session, session_open_target(session));
+	if (!error)
+		*ret = take_ptr(session);
+	return error;
+}
+
+struct error *session_arguments(const struct session *session, char **ret, size_t *ret_bytes)
+{
+	if (!session->core)
+		return process_arguments(session->pid, ret, ret_bytes);
+	*ret = strdup(mem_corefile_arguments(session->process.source));
+	if (!*ret)
+		return error_no_memory();
+	*ret_bytes = **ret ? strlen(*ret) + 1 : 0;
+	for (char *at = *ret; (at = strchr(at, ' ')); at++)
+		*at = '\0';
 	return NULL;
 }
 
@@ -94,10 +140,13 @@ void session_head(const struct session *session, const char *verb, const struct 
 	*ret = (struct report_head){
 		.verb = verb,
 		.pid = session->pid,
+		.core = session->core,
+		.shortcomings =
+			session->core ? mem_corefile_shortcomings(session->process.source) : NULL,
 		.runtime = session->target->ops->name,
 		.version = session->target->version,
 		.build = session->target->build,
-		.snapshot = "copy",
+		.snapshot = session->core ? "core" : "copy",
 		.debug_info = session->target->debug_info,
 		.consistent = true,
 		.inconsistency = "",
@@ -159,10 +208,11 @@ struct error *session_census(struct session *session, bool caches, struct sessio
 }
 
 // The kernel's id of a thread that the runtime knows by its pthread_self() alone.
-static void session_name_thread(struct pause *pause, struct target_thread *thread)
+static void session_name_thread(const struct session *session, const struct session_held *held,
+				struct target_thread *thread)
 {
 	size_t count;
-	const struct pause_thread *stopped = pause_threads(pause, &count);
+	const struct pause_thread *stopped = session_threads(session, held, &count);
 
 	for (size_t i = 0; !thread->tid && i < count; i++)
 		if (stopped[i].pthread_at == thread->pthread_at)
@@ -172,16 +222,15 @@ static void session_name_thread(struct pause *pause, struct target_thread *threa
 struct error *session_facts(struct session *session, struct session_look *look,
 			    struct target_facts *ret)
 {
-	_cleanup_pause_ struct pause *pause = NULL;
-	struct error *error = pause_begin(session->pid, &pause);
+	struct session_held held;
 
-	*look = (struct session_look){.stops = 1, .consistent = true, .ref_total = -1};
-	if (error)
-		return error;
-	error = session->target->ops->facts(session->target, ret);
+	*look = (struct session_look){.consistent = true, .ref_total = -1};
+	struct error *error = session_stop(session, look, &held);
+	if (!error)
+		error = session->target->ops->facts(session->target, ret);
 	for (size_t i = 0; !error && i < ret->thread_count; i++)
-		session_name_thread(pause, &ret->threads[i]);
-	look->pause_ns = look->pause_total_ns = pause_end(&pause);
+		session_name_thread(session, &held, &ret->threads[i]);
+	session_let_go(&held, look);
 	return error;
 }
 
@@ -189,15 +238,14 @@ static struct error *session_stop_and_look_at_calls(struct session *session,
 						    struct session_look *look,
 						    struct target_call_stacks *ret)
 {
-	_cleanup_pause_ struct pause *pause = NULL;
-	struct error *error = pause_begin(session->pid, &pause);
+	struct session_held held;
+	struct error *error = session_stop(session, look, &held);
 
-	if (error)
-		return error;
-	error = session->target->ops->call_stacks(session->target, ret);
+	if (!error)
+		error = session->target->ops->call_stacks(session->target, ret);
 	for (size_t i = 0; !error && i < ret->count; i++)
-		session_name_thread(pause, &ret->list[i].thread);
-	session_look_add(look, pause_end(&pause));
+		session_name_thread(session, &held, &ret->list[i].thread);
+	session_let_go(&held, look);
 	return error;
 }
 
@@ -213,7 +261,7 @@ struct error *session_call_stacks(struct session *session, struct session_look *
 		if (look->stops)
 			clock_sleep_ns(CALLS_WAIT_NS);
 		error = session_stop_and_look_at_calls(session, look, ret);
-	} while (!error && ret->is_truncated && look->stops < CALLS_STOPS_MAX);
+	} while (!error && ret->is_truncated && !session->core && look->stops < CALLS_STOPS_MAX);
 	look->consistent = !ret->is_truncated;
 	if (ret->is_truncated)
 		snprintf(look->reason, sizeof(look->reason),

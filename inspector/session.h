@@ -28,6 +28,11 @@ struct session_options {
 MUST_USE struct error *session_open(pid_t pid, const struct session_options *options,
 				    struct session **ret);
 
+/** The same of the core file @a path: each look at it is of the one moment that it has, and none stops
+ *  anything. */
+MUST_USE struct error *session_open_core(const char *path, const struct session_options *options,
+					 struct session **ret);
+
 /** How many threads of ours may work at a time. */
 unsigned session_thread_count(const struct session *session);
 
@@ -42,6 +47,11 @@ void session_use_snapshot(struct session *session, enum inspected_snapshot snaps
 void session_redact(struct session *session, bool redacts);
 
 pid_t session_pid(const struct session *session);
+
+/** The arguments as one NUL-separated block of *@a ret_bytes bytes, freed by the caller; those of a core file
+ *  as far as it has them, cut at blanks. */
+MUST_USE struct error *session_arguments(const struct session *session, char **ret,
+					 size_t *ret_bytes);
 
 /** Fills the head of a report: process, runtime, and, unless NULL, how @a look went and what @a census
  *  could not read. Pointers live as long as session and look. */

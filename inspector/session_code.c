@@ -73,8 +73,11 @@ static struct error *code_stop(struct session *session, struct session_code *cod
 	_cleanup_session_stacks_ struct session_stacks stacks = {0};
 	struct error *error = pause_begin(session->pid, &code->pause);
 
-	if (!error)
-		error = session_stacks_take(&stacks, code->pause);
+	if (!error) {
+		size_t count;
+		const struct pause_thread *threads = pause_threads(code->pause, &count);
+		error = session_stacks_take(&stacks, threads, count);
+	}
 	const struct target_moment moment = {
 		.source = session->process.source,
 		.stacks = stacks.list,
@@ -209,9 +212,11 @@ static struct error *code_open(struct session *session, struct session_code *cod
 struct error *session_run_code(struct session *session, const struct target_code *code,
 			       struct inspected_clone *clone, struct target_answer *ret)
 {
-	struct error *error = NULL;
+	struct error *error = session_wants_process(session, "run code in a copy of");
 
 	*clone = (struct inspected_clone){0};
+	if (error)
+		return error;
 	if (!session->code) {
 		session->code = calloc(1, sizeof(*session->code));
 		if (!session->code)

@@ -15,9 +15,10 @@
 
 struct session_graph {
 	struct session *session;
+	/** The copy; NULL of a core file, which is read itself. */
 	struct mem_source *mirror;
 	struct session_stacks stacks;
-	/** Of the mirror and the stacks. */
+	/** Of the copy or core file and the stacks. */
 	struct target_moment moment;
 	uint64_t taken_ns;
 	struct inspected_cost cost;
@@ -118,12 +119,14 @@ static struct error *graph_add_labels(struct session_graph *graph)
 	return NULL;
 }
 
-static struct error *graph_save_stacks(struct session_graph *graph, struct pause *pause)
+static struct error *graph_save_stacks(struct session_graph *graph, const struct session_held *held)
 {
-	struct error *error = session_stacks_take(&graph->stacks, pause);
+	size_t count;
+	const struct pause_thread *threads = session_threads(graph->session, held, &count);
+	struct error *error = session_stacks_take(&graph->stacks, threads, count);
 
 	graph->moment = (struct target_moment){
-		.source = graph->mirror,
+		.source = graph->mirror ? graph->mirror : graph->session->process.source,
 		.stacks = graph->stacks.list,
 		.stack_count = graph->stacks.count,
 	};
@@ -134,6 +137,9 @@ static struct error *graph_fill(struct session_graph *graph, struct mem_source *
 {
 	struct session *session = graph->session;
 	uint64_t begin_ns = clock_now_ns();
+
+	if (!graph->mirror)
+		return NULL;
 	struct error *error =
 		source == session->process.source
 			? mem_mirror_fill(graph->mirror, session->options.threads)
@@ -170,8 +176,9 @@ static struct error *graph_copy(struct session_graph *graph, enum target_effort 
 	*ret_copied = !error && (effort == TARGET_EFFORT_LAST ||
 				 session->target->ops->is_calm(session->target));
 	if (*ret_copied) {
-		graph->taken_ns = clock_now_ns();
-		error = graph_save_stacks(graph, held.pause);
+		// When that of a core file was nobody knows.
+		graph->taken_ns = session->core ? 0 : clock_now_ns();
+		error = graph_save_stacks(graph, &held);
 		if (!error)
 			error = graph_hold_verifier(graph, effort, &held, ret_copied);
 	}
@@ -221,6 +228,9 @@ static void graph_cleanup(struct session_graph **graph)
 static struct error *graph_make_room(struct session_graph *graph)
 {
 	uint64_t begin_ns = clock_now_ns();
+
+	if (graph->session->core)
+		return NULL;
 	struct error *error = mem_mirror_create(graph->session->process.source, &graph->mirror);
 
 	graph->cost.copy_ns += clock_now_ns() - begin_ns;
@@ -271,7 +281,7 @@ static struct error *graph_build(struct session *session, struct session_verifie
 	if (error)
 		return error;
 	graph_save_layouts(session);
-	graph->cost.copied_bytes = mem_mirror_copied_bytes(graph->mirror);
+	graph->cost.copied_bytes = graph->mirror ? mem_mirror_copied_bytes(graph->mirror) : 0;
 	graph->cost.build_ns = clock_now_ns() - begin_ns;
 	graph->verifier = NULL;
 	*ret = take_ptr(graph);
@@ -290,8 +300,10 @@ struct error *session_verified_graph(struct session *session, struct session_loo
 {
 	struct session_verifier verifier = {0};
 	enum inspected_snapshot before = session->snapshot;
-	struct error *error = session_verifier_prepare(session, &verifier);
+	struct error *error = session_wants_process(session, "run collections in clones of");
 
+	if (!error)
+		error = session_verifier_prepare(session, &verifier);
 	session->snapshot = INSPECTED_CLONE;
 	if (!error)
 		error = graph_build(session, &verifier, look, ret);

@@ -5,12 +5,14 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "mem/clone/clone.h"
+#include "mem/core/corefile.h"
 #include "mem/pause.h"
 #include "session_look.h"
 
 void session_use_snapshot(struct session *session, enum inspected_snapshot snapshot)
 {
-	session->snapshot = snapshot;
+	if (!session->core)
+		session->snapshot = snapshot;
 }
 
 static void look_not_cloned(struct session_look *look, const char *reason)
@@ -44,13 +46,52 @@ static struct error *held_prepare(struct session *session, struct session_look *
 	return error;
 }
 
+struct error *session_stop(struct session *session, struct session_look *look,
+			   struct session_held *ret)
+{
+	*ret = (struct session_held){0};
+	if (!session->core)
+		return pause_begin(session->pid, &ret->pause);
+	look->snapshot = INSPECTED_CORE;
+	return NULL;
+}
+
 struct error *session_hold(struct session *session, struct session_look *look,
 			   struct session_held *ret)
 {
 	*ret = (struct session_held){0};
 	struct error *error = held_prepare(session, look);
 
-	return error ? error : pause_begin(session->pid, &ret->pause);
+	return error ? error : session_stop(session, look, ret);
+}
+
+const struct pause_thread *session_threads(const struct session *session,
+					   const struct session_held *held, size_t *ret_count)
+{
+	if (held->pause)
+		return pause_threads(held->pause, ret_count);
+	return mem_corefile_threads(session->process.source, ret_count);
+}
+
+struct error *session_explain(const struct session *session, struct error *error)
+{
+	const char *missing =
+		session->core ? mem_corefile_shortcomings(session->process.source) : "";
+
+	if (!error || error->code == ERROR_NO_MEMORY || error->code == ERROR_INTERRUPTED ||
+	    !*missing)
+		return error;
+	struct error *explained = error_create(error->code, "%s; %s", error->message, missing);
+	error_destroy(error);
+	return explained;
+}
+
+struct error *session_wants_process(const struct session *session, const char *what)
+{
+	if (!session->core)
+		return NULL;
+	return error_create(ERROR_USAGE, "there is no process to %s: '%s' is a core file", what,
+			    session->core);
 }
 
 struct error *session_freeze(struct session *session, struct session_held *held,

@@ -88,7 +88,8 @@ static bool session_is_stopped(const struct session *session)
 static enum target_effort session_effort(const struct session *session, unsigned stop,
 					 const struct retries *retries)
 {
-	if (stop && session_is_stopped(session))
+	// Of a core file there is this one moment.
+	if (session->core || (stop && session_is_stopped(session)))
 		return TARGET_EFFORT_LAST;
 	if (stop + 1 >= session->options.stops_max || retries->calm_wait_ns >= CALM_WAIT_MAX_NS)
 		return TARGET_EFFORT_LAST;
@@ -111,7 +112,7 @@ struct error *session_look_at(struct session *session, struct session_stop *stop
 			return error;
 		effort = session_effort(session, count, &retries);
 		stop->skipped = false;
-		error = stop->run(session, stop, effort, look, &verdict);
+		error = session_explain(session, stop->run(session, stop, effort, look, &verdict));
 		if (error)
 			return error;
 		if (!stop->skipped &&

@@ -15,7 +15,11 @@ struct pause;
 struct session_code;
 
 struct session {
+	/** Of a core file: the process that it was; nothing is to be asked of that id. */
 	pid_t pid;
+	/** The path of the core file that is read, and with it the process's source is one; NULL for a
+	 *  process. Owned. */
+	char *core;
 	struct session_options options;
 	struct maps maps;
 	struct target_process process;
@@ -53,16 +57,9 @@ struct session_stacks {
 	size_t count;
 };
 
-MUST_USE struct error *session_stacks_take(struct session_stacks *stacks, struct pause *pause);
-void session_stacks_deinit(struct session_stacks *stacks);
-#define _cleanup_session_stacks_ CLEANUP(session_stacks_deinit)
-
-/** Makes the cloner, while the process runs; *@a ret_reason says why there is none. What is in the way
- *  may pass, so it is asked each time. */
-MUST_USE struct error *session_prepare_clone(struct session *session, char **ret_reason);
-
 /** A process that stands still, and from session_freeze() on perhaps a clone of it instead. */
 struct session_held {
+	/** NULL for a core file, which stands still anyhow. */
 	struct pause *pause;
 	/** NULL while it is the process itself that stands still. */
 	struct mem_clone *clone;
@@ -71,6 +68,15 @@ struct session_held {
 	/** The thread that is to have the clone made; 0: any. */
 	pid_t tid;
 };
+
+MUST_USE struct error *session_stacks_take(struct session_stacks *stacks,
+					   const struct pause_thread *threads, size_t count);
+void session_stacks_deinit(struct session_stacks *stacks);
+#define _cleanup_session_stacks_ CLEANUP(session_stacks_deinit)
+
+/** Makes the cloner, while the process runs; *@a ret_reason says why there is none. What is in the way
+ *  may pass, so it is asked each time. */
+MUST_USE struct error *session_prepare_clone(struct session *session, char **ret_reason);
 
 /** Collections that are run in clones of the moment that a graph is made of. Zero-initialised is
  *  valid. */
@@ -98,7 +104,22 @@ MUST_USE struct error *session_verifier_collect(struct session *session,
 						struct mem_clone *clone);
 void session_verifier_deinit(struct session_verifier *verifier);
 
-/** Stops the process. The caller ends with session_let_go(), on failure too. */
+/** Stops the process, and nothing more: nobody is going to want a clone of it. The caller ends with
+ *  session_let_go(), on failure too. */
+MUST_USE struct error *session_stop(struct session *session, struct session_look *look,
+				    struct session_held *ret);
+
+/** Its threads; live until session_let_go(). */
+const struct pause_thread *session_threads(const struct session *session,
+					   const struct session_held *held, size_t *ret_count);
+
+/** ERROR_USAGE unless there is a process to do @a what with: "run code". */
+MUST_USE struct error *session_wants_process(const struct session *session, const char *what);
+
+/** @a error, which may be NULL, with what is missing of the core file behind it: that may be why. */
+MUST_USE struct error *session_explain(const struct session *session, struct error *error);
+
+/** The same as session_stop(), and prepares the clone where one is wanted. */
 MUST_USE struct error *session_hold(struct session *session, struct session_look *look,
 				    struct session_held *ret);
 

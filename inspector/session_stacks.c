@@ -12,17 +12,17 @@ void session_stacks_deinit(struct session_stacks *stacks)
 	*stacks = (struct session_stacks){0};
 }
 
-struct error *session_stacks_take(struct session_stacks *stacks, struct pause *pause)
+struct error *session_stacks_take(struct session_stacks *stacks, const struct pause_thread *threads,
+				  size_t count)
 {
-	size_t count;
-	const struct pause_thread *threads = pause_threads(pause, &count);
-
 	session_stacks_deinit(stacks);
-	stacks->list = calloc(count, sizeof(*stacks->list));
-	stacks->threads = calloc(count, sizeof(*stacks->threads));
+	// A damaged core file may have none.
+	stacks->list = calloc(count + 1, sizeof(*stacks->list));
+	stacks->threads = calloc(count + 1, sizeof(*stacks->threads));
 	if (!stacks->list || !stacks->threads)
 		return error_no_memory();
-	memcpy(stacks->threads, threads, count * sizeof(*threads));
+	if (count)
+		memcpy(stacks->threads, threads, count * sizeof(*threads));
 	for (size_t i = 0; i < count; i++) {
 		const struct pause_thread *thread = &stacks->threads[i];
 		stacks->list[i] = (struct target_stack){

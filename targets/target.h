@@ -366,7 +366,7 @@ struct target_ops {
 /** Adapters embed this as their first member. */
 struct target {
 	const struct target_ops *ops;
-	/** "3.11.2"; owned by the target. */
+	/** "3.11.2"; owned by the target. NULL when it cannot be read (a core file that was cut short). */
 	const char *version;
 	/** "release" or "debug". */
 	const char *build;

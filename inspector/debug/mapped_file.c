@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "base/cleanup.h"
+#include "mem/core/corefile.h"
 
 enum {
 	// The ELF header, the program headers and, next to them, the build-id.
@@ -143,7 +144,13 @@ struct error *mapped_file_open(const struct mapped_file *mapped, char **ret_path
 	_cleanup_free_ char *path = NULL;
 
 	if (mapped->pid == 0) {
-		path = strdup(mapped->path);
+		const char *host_path = mapped->path;
+		struct error *missing =
+			mapped->core ? mem_corefile_file(mapped->core, mapped->start, &host_path)
+				     : NULL;
+		if (missing)
+			return missing;
+		path = strdup(host_path);
 		if (!path)
 			return error_no_memory();
 	}

@@ -11,11 +11,15 @@
 
 #include "debug/elf_file.h"
 
+struct mem_source;
+
 struct mapped_file {
 	/** As the process sees it. */
 	const char *path;
-	/** 0: no process, the path is opened as it is. */
+	/** 0: no process, the path is opened as it is, or as the core file says. */
 	pid_t pid;
+	/** The core file that it is mapped in; NULL for none. */
+	const struct mem_source *core;
 	uint64_t inode;
 	uint32_t device_major;
 	uint32_t device_minor;

@@ -102,6 +102,7 @@ static struct error *module_append(struct module_list *modules, const struct map
 	state->mapped = (struct mapped_file){
 		.path = state->path,
 		.pid = modules->pid,
+		.core = modules->core,
 		.inode = mapping->inode,
 		.device_major = mapping->device_major,
 		.device_minor = mapping->device_minor,
@@ -192,7 +193,8 @@ static struct error *modules_filter(struct module_table *table)
 	return NULL;
 }
 
-struct error *module_list_create(const struct maps *maps, pid_t pid, struct module_list **ret)
+static struct error *list_create(const struct maps *maps, pid_t pid, const struct mem_source *core,
+				 struct module_list **ret)
 {
 	struct module_table *table = calloc(1, sizeof(*table));
 	CLEANUP(addr_map_deinit) struct addr_map numbers = {0};
@@ -201,6 +203,7 @@ struct error *module_list_create(const struct maps *maps, pid_t pid, struct modu
 	if (!table)
 		return error_no_memory();
 	table->modules.pid = pid;
+	table->modules.core = core;
 	for (size_t i = 0; !error && i < maps->count; i++)
 		if (maps->list[i].path[0] == '/' && maps->list[i].inode != 0)
 			error = mapping_add(table, &numbers, &maps->list[i]);
@@ -212,6 +215,17 @@ struct error *module_list_create(const struct maps *maps, pid_t pid, struct modu
 	}
 	*ret = &table->modules;
 	return NULL;
+}
+
+struct error *module_list_create(const struct maps *maps, pid_t pid, struct module_list **ret)
+{
+	return list_create(maps, pid, NULL, ret);
+}
+
+struct error *module_list_create_of_core(const struct maps *maps, const struct mem_source *core,
+					 struct module_list **ret)
+{
+	return list_create(maps, 0, core, ret);
 }
 
 struct module *module_list_find(struct module_list *modules, addr_t at)

@@ -30,20 +30,29 @@ struct module {
 	struct module_state *state;
 };
 
+struct mem_source;
+
 struct module_list {
 	struct module *list;
 	size_t count;
 	size_t capacity;
 	pid_t pid;
+	/** NULL but for those of a core file. */
+	const struct mem_source *core;
 };
 
 /**
  * Groups the file-backed mappings of @a maps that have an executable one. @a pid is the process
  * whose /proc/PID/map_files, /proc/PID/root and /proc/PID/exe are used to open exactly the file
- * that is mapped, even when it has been replaced on disk; 0 opens paths as they are (core files).
+ * that is mapped, even when it has been replaced on disk; 0 opens paths as they are.
  */
 MUST_USE struct error *module_list_create(const struct maps *maps, pid_t pid,
 					  struct module_list **ret);
+/** The same of @a core (mem/core/corefile.h), which says where on our side each file is, and must outlive the
+ *  list. */
+MUST_USE struct error *module_list_create_of_core(const struct maps *maps,
+						  const struct mem_source *core,
+						  struct module_list **ret);
 /** Takes NULL. */
 void module_list_destroy(struct module_list *modules);
 

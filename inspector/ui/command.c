@@ -216,6 +216,24 @@ static struct error *command_answer(const struct command *command, struct comman
 	return error;
 }
 
+// What cannot be done with a core file.
+static struct error *command_check_core(const struct command *command,
+					const struct arguments *arguments, const char *core)
+{
+	if (command->flags & COMMAND_WANTS_PROCESS)
+		return error_create(ERROR_USAGE,
+				    "%s wants a process that runs, and '%s' is a core file",
+				    command->name, core);
+	if (arguments_has(arguments, ARGUMENTS_SNAPSHOT) &&
+	    arguments->common[ARGUMENTS_SNAPSHOT].number == INSPECTED_CLONE)
+		return error_create(
+			ERROR_USAGE,
+			"--snapshot clone wants a process that runs, and '%s' is a core "
+			"file",
+			core);
+	return NULL;
+}
+
 struct error *command_run(const struct command *command, const struct arguments *arguments,
 			  struct inspected *inspected, struct inspected_opener *opener,
 			  struct console *console, int *ret_status)
@@ -234,10 +252,14 @@ struct error *command_run(const struct command *command, const struct arguments 
 	bool to_file = reports && !(command->flags & COMMAND_WRITES_FILE);
 	// Before the process is stopped: that an answer cannot be written should cost it nothing.
 	const char *path = to_file ? arguments->common[ARGUMENTS_OUTPUT].text : NULL;
+	struct error *error = inspected && inspected->core && !aside
+				      ? command_check_core(command, arguments, inspected->core)
+				      : NULL;
+	if (error)
+		return error;
 	bool held = !path && console && console_wants_pager(console) &&
 		    (aside || !(command->flags & (COMMAND_PRINTS_ITSELF | COMMAND_GOES_ON)));
-	struct error *error =
-		held ? output_hold(&output)
+	error = held ? output_hold(&output)
 		     : output_open(path, to_file && arguments_has(arguments, ARGUMENTS_FORCE),
 				   &output);
 

@@ -87,6 +87,8 @@ enum command_flags {
 	COMMAND_PRINTS_ITSELF = 1 << 7,
 	/** Runs code and shows what it writes, of which nothing can be kept back: has no --redact. */
 	COMMAND_RUNS_CODE = 1 << 8,
+	/** Wants a process that runs: a core file will not do. */
+	COMMAND_WANTS_PROCESS = 1 << 9,
 };
 
 /** What a verb is given to run. */

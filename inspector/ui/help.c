@@ -75,7 +75,7 @@ void help_overview(FILE *out, unsigned place)
 		fprintf(out,
 			"Inspects running CPython processes: what fills their memory, and why.\n\n"
 			"usage: leakinspect VERB [OPTIONS] TARGET [WORDS]\n\n"
-			"TARGET is a process id.\n\n");
+			"TARGET is a process id or a core file.\n\n");
 	fprintf(out, "verbs:\n");
 	for (size_t i = 0; commands[i]; i++)
 		if (commands[i]->flags & place)

@@ -19,9 +19,9 @@
 #include "targets/target.h"
 #include "ui/report/report.h"
 
-/** What is read: the stopped process itself (or a copy of its memory), or a frozen clone of it, while it
- *  runs on. */
-enum inspected_snapshot { INSPECTED_COPY, INSPECTED_CLONE };
+/** What is read: the stopped process itself (or a copy of its memory), a frozen clone of it, while it
+ *  runs on, or a core file, where nothing else can be. */
+enum inspected_snapshot { INSPECTED_COPY, INSPECTED_CLONE, INSPECTED_CORE };
 
 /** One look at the process: how it went. */
 struct session_look {
@@ -107,6 +107,7 @@ struct inspected_ops {
 				  struct inspected_clone *clone, struct target_answer *ret);
 	void (*end_code)(struct inspected *inspected);
 	void (*forget)(struct inspected *inspected);
+	struct error *(*arguments)(struct inspected *inspected, char **ret, size_t *ret_bytes);
 	void (*use_snapshot)(struct inspected *inspected, enum inspected_snapshot snapshot);
 	void (*redact)(struct inspected *inspected, bool redacts);
 	void (*head)(const struct inspected *inspected, const char *verb,
@@ -117,7 +118,10 @@ struct inspected_ops {
 /** Implementations embed this as their first member. */
 struct inspected {
 	const struct inspected_ops *ops;
+	/** 0 for a core file: there is no process that could be asked. */
 	pid_t pid;
+	/** The path of the core file; NULL for a process. */
+	const char *core;
 };
 
 /** Opens other processes than the one a verb was given, for verbs that look at several. */
@@ -219,6 +223,14 @@ static inline void inspected_end_code(struct inspected *inspected)
 	inspected->ops->end_code(inspected);
 }
 
+/** The arguments as one NUL-separated block of *@a ret_bytes bytes, freed by the caller. Of a core file: as
+ *  far as it has them, and cut at blanks. */
+MUST_USE static inline struct error *inspected_arguments(struct inspected *inspected, char **ret,
+							 size_t *ret_bytes)
+{
+	return inspected->ops->arguments(inspected, ret, ret_bytes);
+}
+
 /** Drops the graph: the next one is of another moment. */
 static inline void inspected_forget(struct inspected *inspected)
 {
@@ -248,7 +260,9 @@ static inline void inspected_head(const struct inspected *inspected, const char 
 	inspected->ops->head(inspected, verb, look, census, ret);
 	if (look) {
 		ret->pause_total_ns = look->pause_total_ns;
-		ret->snapshot = look->snapshot == INSPECTED_CLONE ? "clone" : "copy";
+		ret->snapshot = look->snapshot == INSPECTED_CLONE  ? "clone"
+				: look->snapshot == INSPECTED_CORE ? "core"
+								   : "copy";
 		ret->clone_ns = look->clone_ns;
 		ret->not_cloned = look->not_cloned;
 		ret->left_behind = look->left_behind;

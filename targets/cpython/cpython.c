@@ -95,7 +95,7 @@ static struct error *cpython_open(const struct target_process *process, struct t
 	cpython->foreign_malloc = cpython_foreign_malloc(process->modules);
 	cpython->target = (struct target){
 		.ops = &cpython_target_ops,
-		.version = cpython->version,
+		.version = cpython->version[0] ? cpython->version : NULL,
 		.build = cpython->layout.is_debug ? "debug" : "release",
 		.debug_info = module_debug_path(python),
 	};

@@ -125,6 +125,19 @@ static bool runtime_is_finalizing(const struct py_layout *layout, struct mem_win
 	return layout->var.finalizing && mem_window_word(window, layout->var.finalizing, 0) != 0;
 }
 
+static bool runtime_is_unreadable(struct mem_window *window, addr_t at)
+{
+	return at && !mem_window_at(window, at, sizeof(addr_t));
+}
+
+// In a core file that was cut short; a running process has all of it or nothing.
+static bool runtime_version_is_lost(const struct py_layout *layout, struct mem_window *window,
+				    addr_t sys_at, addr_t version_at)
+{
+	return runtime_is_unreadable(window, sys_at) || runtime_is_unreadable(window, version_at) ||
+	       runtime_is_unreadable(window, runtime_field(window, sys_at, layout->f.dict_keys));
+}
+
 struct error *py_runtime_version(const struct py_layout *layout, struct mem_window *window,
 				 char *into, size_t bytes)
 {
@@ -144,6 +157,10 @@ struct error *py_runtime_version(const struct py_layout *layout, struct mem_wind
 	addr_t version_at = py_dict_find(layout, window, sys_at, "version");
 	// "3.11.2 (main, ...) [GCC ...]"
 	if (!version_at || !py_string_read(layout, window, version_at, text, sizeof(text))) {
+		if (runtime_version_is_lost(layout, window, sys_at, version_at)) {
+			into[0] = '\0';
+			return mem_window_take_error(window);
+		}
 		// Unless it is the process that is no longer.
 		error = mem_window_take_error(window);
 		return error ? error

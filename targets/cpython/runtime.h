@@ -33,8 +33,8 @@ MUST_USE struct error *py_interpreters_read(const struct py_layout *layout,
 					    struct mem_window *window, struct py_interpreters *ret);
 
 /**
- * The version ("3.11.2") from sys.version into @a into. ERROR_UNSUPPORTED with the reason when the
- * interpreter is not initialised yet or is finalizing.
+ * The version ("3.11.2") from sys.version into @a into, "" where its memory is lost. ERROR_UNSUPPORTED
+ * with the reason when the interpreter is not initialised yet or is finalizing.
  */
 MUST_USE struct error *py_runtime_version(const struct py_layout *layout, struct mem_window *window,
 					  char *into, size_t bytes);

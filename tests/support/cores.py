@@ -23,7 +23,10 @@ def as_kernel_writes_it(path):
     at += -at % 4096
     pieces = []
     for header in headers:
-        _, _, begin, _, _, size, _, _ = header
+        kind, _, begin, _, _, size, _, _ = header
+        if kind != PT_NOTE and at % 4096:
+            pieces.append(b"\0" * (-at % 4096))
+            at += -at % 4096
         pieces.append(data[begin:begin + size])
         header[2] = at
         at += size

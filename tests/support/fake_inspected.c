@@ -12,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "heap/text.h"
+#include "mem/process.h"
 #include "ui/console/words.h"
 
 static struct error *fake_graph(struct inspected *inspected, const struct inspected_graph **ret)
@@ -142,6 +143,11 @@ static void fake_redact(struct inspected *inspected, bool redacts)
 	((struct fake_inspected *)inspected)->redacts = redacts;
 }
 
+static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return process_arguments(inspected->pid, ret, ret_bytes);
+}
+
 static void fake_forget(struct inspected *inspected)
 {
 	((struct fake_inspected *)inspected)->forget_count++;
@@ -172,6 +178,7 @@ void fake_inspected_init(struct fake_inspected *fake, const char *heap_text)
 		.verify = fake_verify,
 		.run_code = fake_run_code,
 		.end_code = fake_end_code,
+		.arguments = fake_arguments,
 		.forget = fake_forget,
 		.use_snapshot = fake_use_snapshot,
 		.redact = fake_redact,

@@ -15,6 +15,7 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "mem/process.h"
 #include "ui/console/complete.h"
 #include "ui/console/words.h"
 #include "ui/help.h"
@@ -84,7 +85,13 @@ static void fake_redact(struct inspected *inspected, bool redacts)
 {
 }
 
+static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return process_arguments(inspected->pid, ret, ret_bytes);
+}
+
 static const struct inspected_ops fake_ops = {
+	.arguments = fake_arguments,
 	.census = fake_census,
 	.facts = fake_facts,
 	.redact = fake_redact,

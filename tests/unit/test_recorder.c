@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "mem/process.h"
 #include "support/scratch.h"
 
 /** A process that is there, with answers of the test. */
@@ -67,8 +68,13 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 	*ret = (struct report_head){.verb = verb, .runtime = "cpython", .version = "3.11.2"};
 }
 
+static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return process_arguments(inspected->pid, ret, ret_bytes);
+}
+
 static const struct inspected_ops ops = {
-	.facts = fake_facts, .census = fake_census, .head = fake_head};
+	.arguments = fake_arguments, .facts = fake_facts, .census = fake_census, .head = fake_head};
 
 static struct fake fake;
 static struct recorder recorder;

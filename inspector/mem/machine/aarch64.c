@@ -86,6 +86,11 @@ static uint32_t word_at(const unsigned char *bytes)
 	return word;
 }
 
+unsigned machine_elf(void)
+{
+	return EM_AARCH64;
+}
+
 uint32_t machine_audit_arch(void)
 {
 	return AUDIT_ARCH_AARCH64;
@@ -103,6 +108,15 @@ void machine_scan_code(const unsigned char *bytes, size_t count, addr_t at, addr
 		if (!*sigreturn_at && first == MOV_X8_SIGRETURN && second == SVC_0)
 			*sigreturn_at = at + i;
 	}
+}
+
+bool machine_registers_take(const void *set, size_t bytes, struct machine_registers *ret)
+{
+	if (bytes != sizeof(ret->user))
+		return false;
+	memcpy(&ret->user, set, sizeof(ret->user));
+	ret->call = -1;
+	return !(ret->user.pstate & PSR_MODE32_BIT);
 }
 
 struct error *machine_registers_read(pid_t tid, struct machine_registers *ret, bool *ret_known)

@@ -37,6 +37,8 @@ enum {
 
 /** As seccomp filters see it (AUDIT_ARCH_*). */
 uint32_t machine_audit_arch(void);
+/** As ELF files name it (EM_*). */
+unsigned machine_elf(void);
 
 /**
  * Notes where among the @a count bytes that lie at @a at there is a system call followed by a return, and
@@ -55,6 +57,9 @@ struct machine_registers {
 /** *@a ret_known is false for a thread in another mode of the processor (32 bits). */
 MUST_USE struct error *machine_registers_read(pid_t tid, struct machine_registers *ret,
 					      bool *ret_known);
+/** Out of a core file: @a set, of @a bytes, is the pr_reg of a note NT_PRSTATUS. False when it is not that of
+ *  a thread that machine_registers_read() would know. */
+bool machine_registers_take(const void *set, size_t bytes, struct machine_registers *ret);
 MUST_USE struct error *machine_registers_write(pid_t tid,
 					       const struct machine_registers *registers);
 

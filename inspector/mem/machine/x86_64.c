@@ -63,6 +63,11 @@ struct machine_vectors {
 	_Alignas(MACHINE_ALIGN_BYTES) unsigned char xstate[];
 };
 
+unsigned machine_elf(void)
+{
+	return EM_X86_64;
+}
+
 uint32_t machine_audit_arch(void)
 {
 	return AUDIT_ARCH_X86_64;
@@ -83,6 +88,15 @@ void machine_scan_code(const unsigned char *bytes, size_t count, addr_t at, addr
 	    ((found = memmem(bytes, count, sigreturn, sizeof(sigreturn))) ||
 	     (found = memmem(bytes, count, sigreturn_short, sizeof(sigreturn_short)))))
 		*sigreturn_at = at + (addr_t)(found - bytes);
+}
+
+bool machine_registers_take(const void *set, size_t bytes, struct machine_registers *ret)
+{
+	if (bytes != sizeof(ret->user))
+		return false;
+	memcpy(&ret->user, set, sizeof(ret->user));
+	ret->call = (int64_t)ret->user.orig_rax;
+	return ret->user.cs != CODE_SELECTOR_32;
 }
 
 struct error *machine_registers_read(pid_t tid, struct machine_registers *ret, bool *ret_known)

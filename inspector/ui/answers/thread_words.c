@@ -16,7 +16,7 @@ int thread_words_compare(const struct target_thread *left, const struct target_t
 void thread_words_name(pid_t pid, const struct target_thread *thread, bool redacts, char *name)
 {
 	name[0] = '\0';
-	if (thread->tid > 0)
+	if (pid > 0 && thread->tid > 0)
 		process_thread_name(pid, thread->tid, name, THREAD_NAME_BYTES);
 	if (redacts && *name)
 		snprintf(name, THREAD_NAME_BYTES, "<name of %zu bytes>", strlen(name));

@@ -15,7 +15,7 @@ enum { THREAD_NAME_BYTES = 64 };
 int thread_words_compare(const struct target_thread *left, const struct target_thread *right);
 
 /** The kernel's name of @a thread of process @a pid into @a name (of THREAD_NAME_BYTES); "" when it is
- *  not known. The program sets it as it likes: when @a redacts is set its length alone is told. */
+ *  not known, nor for a @a pid of 0 (a core file has none). The program sets it as it likes: when @a redacts is set its length alone is told. */
 void thread_words_name(pid_t pid, const struct target_thread *thread, bool redacts, char *name);
 
 #endif

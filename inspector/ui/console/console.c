@@ -202,6 +202,11 @@ static void console_redact(struct inspected *inspected, bool redacts)
 	inspected_redact(((struct console *)inspected)->inner, redacts);
 }
 
+static struct error *console_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return inspected_arguments(((struct console *)inspected)->inner, ret, ret_bytes);
+}
+
 static void console_use_snapshot(struct inspected *inspected, enum inspected_snapshot snapshot)
 {
 	inspected_use_snapshot(((struct console *)inspected)->inner, snapshot);
@@ -219,6 +224,7 @@ static const struct inspected_ops console_inspected_ops = {
 	.run_code = console_run_code,
 	.end_code = console_end_code,
 	.forget = console_forget,
+	.arguments = console_arguments,
 	.use_snapshot = console_use_snapshot,
 	.redact = console_redact,
 	.head = console_head,
@@ -228,8 +234,10 @@ static const struct inspected_ops console_inspected_ops = {
 static bool console_process_lives(const struct console *console)
 {
 	struct process_status status;
-	_cleanup_error_ struct error *error = process_status_read(console->inner->pid, &status);
 
+	if (console->inner->core)
+		return true;
+	_cleanup_error_ struct error *error = process_status_read(console->inner->pid, &status);
 	if (error)
 		return error->code != ERROR_GONE;
 	return !process_state_is_dead(status.state) && status.start_ticks == console->start_ticks;
@@ -276,6 +284,10 @@ static struct error *console_check(const struct console *console, const struct c
 {
 	if (arguments_has(arguments, ARGUMENTS_HELP) || arguments_has(arguments, ARGUMENTS_VERSION))
 		return NULL;
+	if (arguments_has(arguments, ARGUMENTS_PID) && console->inner->core)
+		return error_create(ERROR_USAGE,
+				    "this console is for '%s'; leave it to inspect another",
+				    console->inner->core);
 	if (arguments_has(arguments, ARGUMENTS_PID))
 		return error_create(ERROR_USAGE,
 				    "this console is for process %d; leave it to inspect another",
@@ -430,7 +442,10 @@ static struct error *console_run_terminal(struct console *console)
 {
 	char prompt[48];
 
-	snprintf(prompt, sizeof(prompt), "leakinspect %d> ", (int)console->inner->pid);
+	if (console->inner->core)
+		snprintf(prompt, sizeof(prompt), "leakinspect core> ");
+	else
+		snprintf(prompt, sizeof(prompt), "leakinspect %d> ", (int)console->inner->pid);
 	_cleanup_error_ struct error *no_history =
 		console_line_open(prompt, &console_line_ops, console);
 	if (no_history)
@@ -481,12 +496,14 @@ struct error *console_run(struct inspected *inspected, const struct console_opti
 			  int *ret_status)
 {
 	struct console console = {
-		.inspected = {.ops = &console_inspected_ops, .pid = inspected->pid},
+		.inspected = {.ops = &console_inspected_ops,
+			      .pid = inspected->pid,
+			      .core = inspected->core},
 		.inner = inspected,
 		.arguments = options->arguments,
 	};
-	struct process_status status;
-	struct error *error = process_status_read(inspected->pid, &status);
+	struct process_status status = {0};
+	struct error *error = inspected->core ? NULL : process_status_read(inspected->pid, &status);
 
 	if (error)
 		return error;

@@ -13,15 +13,19 @@ struct error *record_process_read(struct inspected *inspected, struct record_pro
 	_cleanup_free_ char *block = NULL;
 	size_t bytes = 0;
 	struct report_head head;
-	struct process_status status;
-	struct error *error = process_status_read(inspected->pid, &status);
+	struct process_status status = {0};
+	struct error *error = NULL;
 
+	// When the process of a core file began nobody knows.
+	if (!inspected->core)
+		error = process_status_read(inspected->pid, &status);
 	if (!error)
-		error = process_arguments(inspected->pid, &block, &bytes);
+		error = inspected_arguments(inspected, &block, &bytes);
 	if (error)
 		return error;
 	inspected_head(inspected, "watch", NULL, NULL, &head);
-	*ret = (struct record_process){.pid = inspected->pid, .start_ticks = status.start_ticks};
+	*ret = (struct record_process){.pid = inspected->core ? head.pid : inspected->pid,
+				       .start_ticks = status.start_ticks};
 	snprintf(ret->runtime, sizeof(ret->runtime), "%s", head.runtime ?: "");
 	snprintf(ret->version, sizeof(ret->version), "%s", head.version ?: "");
 	snprintf(ret->build, sizeof(ret->build), "%s", head.build ?: "");

@@ -2,6 +2,7 @@
 #include "ui/record/snapshot.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "mem/process.h"
@@ -28,15 +29,27 @@ static struct error *names_as_in_files(struct census *census)
 	return NULL;
 }
 
+// When a core file was written is when its process was so.
+static int64_t snapshot_core_ms(const char *path, int64_t otherwise_ms)
+{
+	struct stat status;
+
+	if (stat(path, &status) != 0)
+		return otherwise_ms;
+	return (int64_t)status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1000000;
+}
+
 struct error *snapshot_take(struct inspected *inspected, struct session_look *look,
 			    struct snapshot *ret)
 {
-	struct process_status status;
+	struct process_status status = {0};
 
 	*ret = (struct snapshot){.time_ms = record_now_ms()};
 	*look = (struct session_look){0};
 	struct error *error = record_process_read(inspected, &ret->process);
-	if (!error)
+	if (!error && inspected->core)
+		ret->time_ms = snapshot_core_ms(inspected->core, ret->time_ms);
+	else if (!error)
 		error = process_status_read(inspected->pid, &status);
 	if (!error)
 		error = inspected_census_without_caches(inspected, look, &ret->census);

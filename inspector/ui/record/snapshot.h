@@ -15,6 +15,7 @@ struct snapshot {
 	struct record_process process;
 	/** Milliseconds since 1970. */
 	int64_t time_ms;
+	/** 0 of a core file, which does not tell. */
 	uint64_t rss_bytes;
 	uint64_t vss_bytes;
 	/** The runtime's own sum of all reference counts, -1 when it keeps none (a release build). */

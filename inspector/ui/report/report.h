@@ -101,6 +101,8 @@ struct report_head {
 	const char *verb;
 	int pid;
 	const char *core;
+	/** What is missing of the core file, and of the files that belong to it; "" or NULL otherwise. */
+	const char *shortcomings;
 	const char *runtime;
 	const char *version;
 	const char *build;

@@ -206,9 +206,13 @@ static struct error *report_json_set_all(json_t *object, const struct report_jso
 static struct error *report_json_target(json_t *target, const struct report_head *head)
 {
 	bool stopped = head->stops > 0;
+	bool is_known = stopped || head->core;
 	const struct report_json_member members[] = {
 		{"pid", head->pid ? json_integer(head->pid) : json_null()},
 		{"core", report_json_text(head->core)},
+		{"shortcomings", head->shortcomings && head->shortcomings[0]
+					 ? report_json_text(head->shortcomings)
+					 : json_null()},
 		{"runtime", report_json_text(head->runtime)},
 		{"version", report_json_text(head->version)},
 		{"build", report_json_text(head->build)},
@@ -226,7 +230,7 @@ static struct error *report_json_target(json_t *target, const struct report_head
 		 stopped ? report_json_milliseconds(head->pause_total_ns) : json_null()},
 		{"age_ms", stopped ? report_json_milliseconds(head->age_ns) : json_null()},
 		{"stops", json_integer(head->stops)},
-		{"consistent", stopped ? json_boolean(head->consistent) : json_null()},
+		{"consistent", is_known ? json_boolean(head->consistent) : json_null()},
 		{"inconsistency", head->inconsistency && head->inconsistency[0]
 					  ? report_json_text(head->inconsistency)
 					  : json_null()},

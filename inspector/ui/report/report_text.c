@@ -119,12 +119,31 @@ static struct error *report_text_flush_table(struct report_text *text)
 	return error;
 }
 
+// What the core file is less than a process that stands still.
+static struct error *report_text_core(struct report_text *text, const struct report_head *head)
+{
+	struct error *error = NULL;
+
+	if (!head->consistent)
+		error = report_text_line(
+			&text->closing,
+			"the process was not at a consistent moment (%s): the numbers are near the "
+			"truth, not exact",
+			head->inconsistency && head->inconsistency[0] ? head->inconsistency
+								      : "reason unknown");
+	if (!error && head->shortcomings && head->shortcomings[0])
+		error = report_text_line(&text->closing, "%s", head->shortcomings);
+	return error;
+}
+
 // How long the process stood still, and whether the numbers belong to one moment.
 static struct error *report_text_pause(struct report_text *text, const struct report_head *head)
 {
 	char pause[HUMAN_CHARS], total[HUMAN_CHARS], lived[HUMAN_CHARS];
 	struct error *error = NULL;
 
+	if (head->core)
+		return report_text_core(text, head);
 	if (head->stops == 0)
 		return NULL;
 	human_duration_ns(head->pause_ns, pause);
@@ -184,6 +203,16 @@ static struct error *report_text_graph(struct report_text *text, const struct re
 	char objects[HUMAN_CHARS], references[HUMAN_CHARS], bytes[HUMAN_CHARS], copied[HUMAN_CHARS];
 	char build[HUMAN_CHARS], copy[HUMAN_CHARS], walk[HUMAN_CHARS], pack[HUMAN_CHARS];
 
+	if (!graph->copied_bytes)
+		return report_text_line(
+			&text->body,
+			"graph of %s objects and %s references, %s, built in %s (walk %s, pack %s)",
+			human_count((int64_t)graph->object_count, objects),
+			human_count((int64_t)graph->reference_count, references),
+			human_bytes((int64_t)graph->bytes, bytes),
+			human_duration_ns(graph->build_ns, build),
+			human_duration_ns(graph->walk_ns, walk),
+			human_duration_ns(graph->pack_ns, pack));
 	return report_text_line(
 		&text->body,
 		"graph of %s objects and %s references, %s beside a copy of %s, "

@@ -6,7 +6,6 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "mem/process.h"
 #include "ui/console/console.h"
 #include "ui/report/safe_text.h"
 
@@ -24,11 +23,11 @@ static const struct command_option attach_options[] = {
 /** No more of the command line than this, in bytes: a script behind -c has thousands. */
 enum { ATTACH_COMMAND_LINE_MAX = 160 };
 
-static struct error *attach_command_line(pid_t pid, struct text *into)
+static struct error *attach_command_line(struct inspected *inspected, struct text *into)
 {
 	_cleanup_free_ char *block = NULL;
 	size_t bytes = 0;
-	struct error *error = process_arguments(pid, &block, &bytes);
+	struct error *error = inspected_arguments(inspected, &block, &bytes);
 
 	if (error)
 		return error;
@@ -53,10 +52,16 @@ static struct error *attach_banner_text(struct inspected *inspected, const struc
 {
 	char pause[HUMAN_CHARS];
 	_cleanup_text_ struct text raw = {0};
-	struct error *error = text_appendf(into, "attached to process %d: ", (int)inspected->pid);
+	_cleanup_text_ struct text target = {0};
+	struct error *error =
+		inspected->core
+			? text_appendf(&target, "reading core file %s: ", inspected->core)
+			: text_appendf(&target, "attached to process %d: ", (int)inspected->pid);
 
 	if (!error)
-		error = attach_command_line(inspected->pid, into);
+		error = safe_text_terminal(into, text_chars(&target), NULL);
+	if (!error)
+		error = attach_command_line(inspected, into);
 	if (!error)
 		error = text_appendf(&raw, "%s %s, %s build, described by %s",
 				     head->runtime ? head->runtime : "unknown runtime",
@@ -67,7 +72,9 @@ static struct error *attach_banner_text(struct inspected *inspected, const struc
 		error = text_appendf(into, "\n");
 	if (!error)
 		error = safe_text_terminal(into, text_chars(&raw), NULL);
-	if (!error)
+	if (!error && inspected->core)
+		error = text_appendf(into, "\n'help' lists the verbs, Ctrl-D leaves.\n");
+	else if (!error)
 		error = text_appendf(into,
 				     "\nIt stood still for %s and runs again. "
 				     "'help' lists the verbs, Ctrl-D leaves.\n",

@@ -282,6 +282,12 @@ static struct error *diff_report_types(const struct diff *diff)
 		       : diff_report_sum(report, "total", "total", diff->rows, diff->row_count);
 }
 
+// A core file does not tell.
+static bool diff_knows_rss(const struct snapshot *first, const struct snapshot *last)
+{
+	return first->rss_bytes && last->rss_bytes;
+}
+
 static struct error *diff_report_people(const struct diff *diff)
 {
 	const struct snapshot *first = diff->list[0], *last = diff->list[diff->count - 1];
@@ -289,12 +295,14 @@ static struct error *diff_report_people(const struct diff *diff)
 	char refs[HUMAN_CHARS], change[HUMAN_CHARS], bytes[HUMAN_CHARS], apart[DURATION_CHARS];
 	int64_t rss = (int64_t)last->rss_bytes - (int64_t)first->rss_bytes;
 	int64_t refs_change = change_of_refs(first, last), ms = last->time_ms - first->time_ms;
+	bool has_rss = diff_knows_rss(first, last);
 	struct error *error = report_note(
 		report, "%s references in all (%s), %s%s; resident memory %s%s; %s apart",
 		human_count(snapshot_refs(last), refs),
 		last->ref_total >= 0 ? "the interpreter's own total" : "to objects on the heap",
-		refs_change < 0 ? "" : "+", human_count(refs_change, change), rss < 0 ? "" : "+",
-		human_bytes(rss, bytes), duration_format((uint64_t)llabs(ms) * 1000000, apart));
+		refs_change < 0 ? "" : "+", human_count(refs_change, change),
+		rss < 0 || !has_rss ? "" : "+", has_rss ? human_bytes(rss, bytes) : "not known",
+		duration_format((uint64_t)llabs(ms) * 1000000, apart));
 
 	for (size_t i = 0; i < diff->count && !error; i++)
 		if (!diff->list[i]->exact)
@@ -331,7 +339,8 @@ static struct error *diff_report(const struct diff *diff)
 	const struct report_cell cells[] = {
 		{.number = snapshot_refs(last)},
 		{.number = change_of_refs(first, last)},
-		{.number = (int64_t)last->rss_bytes - (int64_t)first->rss_bytes},
+		{.number = (int64_t)last->rss_bytes - (int64_t)first->rss_bytes,
+		 .absent = !diff_knows_rss(first, last)},
 		{.number = (int64_t)diff->count},
 		{.number = exact},
 		{.number = first->time_ms},

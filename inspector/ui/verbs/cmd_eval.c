@@ -125,7 +125,7 @@ const struct command command_eval = {
 		"758\n",
 	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_REPORTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF |
-		 COMMAND_RUNS_CODE,
+		 COMMAND_RUNS_CODE | COMMAND_WANTS_PROCESS,
 	.check = eval_check,
 	.run = eval_run,
 };

@@ -223,7 +223,8 @@ static struct error *graph_write_dot(struct graph_work *work, struct inspected *
 	struct error *error = heap_excess(work->graph->heap, &work->excess);
 
 	if (!error)
-		error = text_appendf(&title, "process %d", head->pid);
+		error = text_appendf(&title, "%sprocess %d", head->core ? "core file of " : "",
+				     head->pid);
 	if (!error && work->shape.length) {
 		error = text_appendf(&title, ": ");
 		if (!error)

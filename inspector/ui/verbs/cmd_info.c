@@ -13,7 +13,9 @@
 /** Everything that `info` tells, gathered before a word of it is reported. */
 struct info {
 	struct target_facts facts;
+	/** Of a core file nobody knows it. */
 	struct process_status status;
+	bool has_status;
 	char *argument_block;
 	const char **arguments;
 	size_t argument_count;
@@ -44,10 +46,10 @@ static void info_drop_padding(struct info *info)
 		info->argument_count = count;
 }
 
-static struct error *info_read_arguments(pid_t pid, struct info *info)
+static struct error *info_read_arguments(struct inspected *inspected, struct info *info)
 {
 	size_t bytes = 0;
-	struct error *error = process_arguments(pid, &info->argument_block, &bytes);
+	struct error *error = inspected_arguments(inspected, &info->argument_block, &bytes);
 
 	for (size_t at = 0; at < bytes && !error; at += strlen(info->argument_block + at) + 1) {
 		error = array_reserve(&info->arguments, &info->argument_capacity,
@@ -106,8 +108,8 @@ static struct error *info_report_memory(struct report *report, const struct info
 		{.key = "vss", .title = "virtual", .unit = REPORT_BYTES},
 	};
 	const struct report_cell cells[] = {
-		{.number = (int64_t)info->status.rss_bytes},
-		{.number = (int64_t)info->status.vss_bytes},
+		{.number = (int64_t)info->status.rss_bytes, .absent = !info->has_status},
+		{.number = (int64_t)info->status.vss_bytes, .absent = !info->has_status},
 	};
 
 	return report_object(report, "memory", columns, ARRAY_COUNT(columns), cells);
@@ -191,15 +193,15 @@ static struct error *info_run(struct command_context *context)
 {
 	CLEANUP(info_deinit) struct info info = {0};
 	struct report *report = context->report;
-	pid_t pid = context->inspected->pid;
 	struct session_look look = {0};
 	struct report_head head;
 	struct error *error = inspected_facts(context->inspected, &look, &info.facts);
 
+	info.has_status = !context->inspected->core;
+	if (!error && info.has_status)
+		error = process_status_read(context->inspected->pid, &info.status);
 	if (!error)
-		error = process_status_read(pid, &info.status);
-	if (!error)
-		error = info_read_arguments(pid, &info);
+		error = info_read_arguments(context->inspected, &info);
 	if (!error && context->redacts)
 		error = info_redact_arguments(&info);
 	if (error)
@@ -238,7 +240,11 @@ const struct command command_info = {
 		"and which of them holds the global interpreter lock. A debug build of CPython "
 		"also "
 		"tells the\n"
-		"sum of all reference counts.",
+		"sum of all reference counts.\n"
+		"\n"
+		"A core file has the beginning of the command line alone, cut at blanks, and tells "
+		"neither memory\n"
+		"nor names of threads.",
 	.examples = info_examples,
 	.example_count = ARRAY_COUNT(info_examples),
 	// clang-format off

@@ -380,7 +380,7 @@ const struct command command_load = {
 		"...\n",
 	// clang-format on
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE |
-		 COMMAND_GOES_ON,
+		 COMMAND_GOES_ON | COMMAND_WANTS_PROCESS,
 	.check = load_check,
 	.run = load_run,
 };

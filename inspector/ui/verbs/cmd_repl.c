@@ -316,7 +316,8 @@ const struct command command_repl = {
 	.example_output =
 		"247 1000\n",
 	// clang-format on
-	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF | COMMAND_RUNS_CODE,
+	.flags = COMMAND_INSPECTS | COMMAND_EVERYWHERE | COMMAND_PRINTS_ITSELF | COMMAND_RUNS_CODE |
+		 COMMAND_WANTS_PROCESS,
 	.check = repl_check,
 	.run = repl_run,
 };

@@ -27,7 +27,7 @@ static struct error *snapshot_report(struct command_context *context, const char
 		{.number = (int64_t)census->total.count},
 		{.number = (int64_t)census->total.size_bytes},
 		{.number = (int64_t)census->total.refs},
-		{.number = (int64_t)snapshot->rss_bytes},
+		{.number = (int64_t)snapshot->rss_bytes, .absent = !snapshot->rss_bytes},
 	};
 	struct report_head head;
 

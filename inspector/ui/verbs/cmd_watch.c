@@ -182,7 +182,7 @@ const struct command command_watch = {
 	.example_count = ARRAY_COUNT(watch_examples),
 	.example_output = watch_example_output,
 	.flags = COMMAND_INSPECTS | COMMAND_READS_HEAP | COMMAND_REPORTS | COMMAND_EVERYWHERE |
-		 COMMAND_GOES_ON,
+		 COMMAND_GOES_ON | COMMAND_WANTS_PROCESS,
 	.check = watch_check,
 	.run = watch_run,
 };

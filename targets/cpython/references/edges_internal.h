@@ -77,6 +77,9 @@ static inline const void *edges_view(const struct py_edges *edges, addr_t at, ui
 {
 	addr_t offset = at - edges->near_at;
 
+	// A damaged pointer: what is seen is taken for words.
+	if (at % sizeof(addr_t) != 0)
+		return NULL;
 	if (bytes <= edges->near_bytes && offset <= edges->near_bytes - bytes)
 		return edges->near + offset;
 	return mem_source_view(edges->context->source, at, bytes);
