@@ -251,10 +251,10 @@ static struct error *corefile_check(const char *path, const struct core_bytes *b
 			"'%s' is compressed; '%s' (or 'coredumpctl dump', where systemd "
 			"keeps it) makes a core file of it",
 			path, program);
-	if (bytes->count < EI_NIDENT || memcmp(bytes->at, ELFMAG, SELFMAG) != 0)
+	if (bytes->count < SELFMAG || memcmp(bytes->at, ELFMAG, SELFMAG) != 0)
 		return error_create(ERROR_UNSUPPORTED, "'%s' is not a core file: it is not ELF",
 				    path);
-	if (bytes->at[EI_CLASS] == ELFCLASS32)
+	if (bytes->count > EI_CLASS && bytes->at[EI_CLASS] == ELFCLASS32)
 		return error_create(ERROR_UNSUPPORTED,
 				    "'%s' is of a 32-bit process, which leakinspect does not read",
 				    path);
