@@ -33,6 +33,8 @@ _leakinspect()
 	fi
 	candidates=$("${COMP_WORDS[0]}" help --complete -- "${before[@]}" "$prefix$current" \
 		2>/dev/null)
+	# A core file stands where a process id does.
+	[[ $candidates == @pid && $current == *[!0-9]* ]] && candidates=@file
 	case $candidates in
 	@pid)
 		candidates=$(_leakinspect_pids)
