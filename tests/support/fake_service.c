@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mem/process.h"
+
 static void fake_abort_unless(bool good)
 {
 	if (!good)
@@ -65,10 +67,17 @@ static void fake_redact(struct inspected *inspected, bool redacts)
 	((struct fake_service *)inspected)->redacts = redacts;
 }
 
+static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return process_arguments(inspected->pid, ret, ret_bytes);
+}
+
 void fake_service_init(struct fake_service *fake, struct scratch *scratch)
 {
-	static const struct inspected_ops ops = {
-		.census = fake_census, .head = fake_head, .redact = fake_redact};
+	static const struct inspected_ops ops = {.census = fake_census,
+						 .head = fake_head,
+						 .redact = fake_redact,
+						 .arguments = fake_arguments};
 
 	*fake = (struct fake_service){.inspected = {.ops = &ops, .pid = getpid()},
 				      .path = scratch_path(scratch, "requests")};

@@ -146,15 +146,14 @@ static void wrong_words_are_told_in_a_sentence(void **state)
 	assert_usage("version 1", "one word too many");
 }
 
-static void a_core_file_is_not_read_yet(void **state)
+static void a_file_is_taken_for_a_core_file(void **state)
 {
 	_cleanup_words_ struct words words = {0};
 	_cleanup_options_ struct options options = {0};
-	_cleanup_error_ struct error *error = parse("types /proc/self/exe", &words, &options);
 
-	assert_non_null(error);
-	assert_int_equal(error->code, ERROR_UNSUPPORTED);
-	assert_non_null(strstr(error->message, "not read yet"));
+	assert_null(parse("types /proc/self/exe", &words, &options));
+	assert_int_equal(options.pid, 0);
+	assert_string_equal(options.core, "/proc/self/exe");
 }
 
 static void a_line_is_split_as_a_shell_would(void **state)
@@ -206,7 +205,7 @@ int main(void)
 		cmocka_unit_test(lines_of_the_console_may_be_many),
 		cmocka_unit_test(help_and_version_need_no_target),
 		cmocka_unit_test(wrong_words_are_told_in_a_sentence),
-		cmocka_unit_test(a_core_file_is_not_read_yet),
+		cmocka_unit_test(a_file_is_taken_for_a_core_file),
 		cmocka_unit_test(a_line_is_split_as_a_shell_would),
 		cmocka_unit_test(a_quote_that_is_not_closed_is_told),
 	};

@@ -14,6 +14,7 @@
 
 #include "analyze/censuses/changes.h"
 #include "base/array.h"
+#include "mem/process.h"
 #include "support/graphs.h"
 #include "support/scratch.h"
 #include "ui/record/saved.h"
@@ -187,9 +188,15 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 	*ret = (struct report_head){.runtime = "cpython", .version = "2.7.18"};
 }
 
+static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)
+{
+	return process_arguments(inspected->pid, ret, ret_bytes);
+}
+
 static void a_process_and_its_file_have_the_same_names(void **state)
 {
-	static const struct inspected_ops ops = {.census = fake_census, .head = fake_head};
+	static const struct inspected_ops ops = {
+		.census = fake_census, .head = fake_head, .arguments = fake_arguments};
 	struct inspected inspected = {.ops = &ops, .pid = getpid()};
 	_cleanup_snapshot_ struct snapshot taken = {0};
 	_cleanup_snapshot_ struct snapshot read = {0};
