@@ -12,6 +12,7 @@
 #include "debug/dwarf_types.h"
 #include "debug/layout_cache.h"
 #include "debug/mapped_file.h"
+#include "mem/core/corefile.h"
 
 struct module_state {
 	char *path;
@@ -163,7 +164,19 @@ static struct error *mapping_add(struct module_table *table, struct addr_map *nu
 	return NULL;
 }
 
-/** Drops what has no code: locale archives, mapped data. */
+// What goes with a core file may be on another machine. Who asks finds no module then, as for code that is
+// nobody's, and the core tells what is missing.
+static bool module_is_here(const struct module *module)
+{
+	const struct mapped_file *mapped = &module->state->mapped;
+	const char *path = NULL;
+
+	if (mapped->core)
+		error_destroy(mem_corefile_file(mapped->core, mapped->start, &path));
+	return !mapped->core || path;
+}
+
+/** Drops what has no code: locale archives, mapped data; and what cannot be had. */
 static struct error *modules_filter(struct module_table *table)
 {
 	struct module_list *modules = &table->modules;
@@ -175,7 +188,7 @@ static struct error *modules_filter(struct module_table *table)
 	for (size_t i = 0; i < modules->count; i++) {
 		struct module module = modules->list[i];
 		numbers[i] = UINT32_MAX;
-		if (module.flags & MAPPING_EXEC) {
+		if ((module.flags & MAPPING_EXEC) && module_is_here(&module)) {
 			numbers[i] = (uint32_t)count;
 			modules->list[count++] = module;
 		} else {

@@ -49,7 +49,7 @@ struct module_list {
 MUST_USE struct error *module_list_create(const struct maps *maps, pid_t pid,
 					  struct module_list **ret);
 /** The same of @a core (mem/core/corefile.h), which says where on our side each file is, and must outlive the
- *  list. */
+ *  list. Files that are not there, or are others, are no modules of it. */
 MUST_USE struct error *module_list_create_of_core(const struct maps *maps,
 						  const struct mem_source *core,
 						  struct module_list **ret);

@@ -247,6 +247,19 @@ def test_an_interpreter_that_is_gone_or_another_is_named(leakinspect, tmp_path):
     assert report["total"] == expected and report["target"]["shortcomings"] is None
 
 
+def test_libraries_that_are_gone_cost_what_is_theirs(pairs, core, leakinspect):
+    data = core.read_bytes()
+    core.write_bytes(data.replace(b"/lib-dynload/_json.", b"/lib-dynload/_jsoq.").replace(
+        b"/libc.so.6", b"/libq.so.6"))
+    for verb in ["types", "cycles", "garbage", "suspects", "threads"]:
+        report = leakinspect(verb, core)
+        assert "libq.so.6 with build-id " in report["target"]["shortcomings"]
+        if verb in {"types", "suspects", "threads"}:
+            assert {key: without_live(report[key]) for key in pairs[1][verb]} == pairs[1][verb]
+    text = leakinspect.run("types", core).stdout
+    assert "LEAKINSPECT_SYSROOT" in text and "everything was read" not in text
+
+
 def test_what_is_no_core_is_status_4_and_told(leakinspect, core, tmp_path):
     def refused(data, words):
         path = tmp_path / "other"

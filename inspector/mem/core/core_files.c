@@ -127,11 +127,7 @@ void core_file_complain(const struct core_file *file, char *into, size_t into_by
 
 	id_format(&file->beginning, wanted);
 	if (file->state == CORE_FILE_MISSING || file->state == CORE_FILE_OTHER)
-		snprintf(
-			into + used, into_bytes - used,
-			"%s%s%s is %s (take it from the machine that the core file comes from, to "
-			"the same path, or to that path below a directory that LEAKINSPECT_SYSROOT "
-			"names)",
-			file->path, *wanted ? " with build-id " : "", wanted,
-			file->state == CORE_FILE_MISSING ? "not here" : "another file here");
+		snprintf(into + used, into_bytes - used, "%s%s%s is %s", file->path,
+			 *wanted ? " with build-id " : "", wanted,
+			 file->state == CORE_FILE_MISSING ? "not here" : "another file here");
 }

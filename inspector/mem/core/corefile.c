@@ -26,6 +26,10 @@ enum {
 	VIEW_ALIGN = 8,
 };
 
+static const char take_them[] = "take what is missing from the machine that the core file comes "
+				"from, to the same path, or to "
+				"that path below a directory that LEAKINSPECT_SYSROOT names";
+
 struct corefile {
 	struct mem_source source;
 	struct core_bytes bytes;
@@ -321,9 +325,10 @@ static struct error *corefile_tell_files(struct corefile *core)
 		core_file_complain(file, named, sizeof(named));
 	}
 	if (gone)
-		error = text_appendf(&core->shortcomings, "%sof its programs and libraries %s%s",
+		error = text_appendf(&core->shortcomings,
+				     "%sof its programs and libraries %s%s (%s)",
 				     core->shortcomings.length ? "; " : "", named,
-				     gone > NAMED_MAX ? ", and others" : "");
+				     gone > NAMED_MAX ? ", and others" : "", take_them);
 	if (!error && unchecked)
 		error = text_appendf(&core->shortcomings,
 				     "%s%zu programs and libraries are taken by their path alone, "
@@ -391,7 +396,7 @@ struct error *mem_corefile_file(const struct mem_source *source, addr_t at, cons
 	const struct core_file *file = &core->regions.files[region->file - 1];
 	core_file_complain(file, complaint, sizeof(complaint));
 	if (!file->host_path)
-		return error_create(ERROR_FAILED, "%s", complaint);
+		return error_create(ERROR_FAILED, "%s: %s", complaint, take_them);
 	*ret = file->host_path;
 	return NULL;
 }

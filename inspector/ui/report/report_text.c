@@ -183,9 +183,11 @@ static struct error *report_text_problems(struct report_text *text, const struct
 	char unreadable[HUMAN_CHARS], truncated[HUMAN_CHARS];
 	struct error *error = NULL;
 
+	bool is_short = head->shortcomings && head->shortcomings[0];
 	if (!count)
-		return text->style.quiet ? NULL
-					 : report_text_line(&text->closing, "everything was read");
+		return text->style.quiet || is_short
+			       ? NULL
+			       : report_text_line(&text->closing, "everything was read");
 	for (size_t i = 0; i < head->problem_text_count && !error; i++)
 		error = text_appendf(&reasons, "%s%s", i ? "; " : ": ", head->problem_texts[i]);
 	if (!error && head->problem_text_count && count > head->problem_text_count)
