@@ -64,7 +64,13 @@ struct error *output_open(const char *path, bool force, struct output *ret)
 		// A device or a pipe has nothing in it that could be lost, and no other name.
 		ret->stream = fopen(path, "we");
 		ret->owned = ret->stream;
-		return ret->stream ? NULL : error_create_os(errno, "cannot write '%s'", path);
+		if (!ret->stream)
+			return error_create_os(errno, "cannot write '%s'", path);
+		ret->path = strdup(path);
+		if (ret->path)
+			return NULL;
+		output_deinit(ret);
+		return error_no_memory();
 	}
 	if (exists && !force)
 		return output_exists(path);

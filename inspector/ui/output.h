@@ -15,8 +15,9 @@
 
 struct output {
 	FILE *stream;
-	/** NULL for what was not opened here, or is written in place (a device, a pipe). */
+	/** NULL for what was not opened here. */
 	char *path;
+	/** NULL also for what is written in place (a device, a pipe). */
 	char *temporary;
 	bool owned;
 	bool force;

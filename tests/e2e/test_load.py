@@ -69,7 +69,7 @@ def test_an_iteration_that_leaks_nothing_changes_nothing(service, leakinspect):
     report = load(leakinspect, service, "nothing", "-N", "5")
     assert [iteration["change"] for iteration in report["iterations"][2:]] == [0, 0, 0]
     assert [iteration["types"] for iteration in report["iterations"][2:]] == [[], [], []]
-    assert report["verdict"] == {"growing": [], "steps": 4}
+    assert report["verdict"] == {"growing": [], "waiting": [], "steps": 4}
 
 
 def test_names_that_only_a_cache_keeps_are_no_growth(service, leakinspect):
@@ -189,14 +189,38 @@ def test_the_exit_status_tells_growth_apart(debian_service, leakinspect):
 
     assert status("leak") == 3
     assert status("nothing") == 0
+    # Cycles that wait for the collector are none.
+    assert status("cycle") == 0
+
+
+def test_a_test_that_was_not_run_is_not_passed(debian_service, leakinspect):
+    for words in (["-N", "4", "--fail-on", "growth", "--", "false"],
+                  ["-N", "2", "--fail-on", "growth", "--", "true"],
+                  ["-N", "4", "--", "false"]):
+        assert leakinspect.run("load", debian_service.pid, *words).returncode == 1, words
+
+
+def test_what_waits_for_the_collector_does_not_grow(interpreter, service, leakinspect):
+    report = load(leakinspect, service, "cycle", "-N", "4")
+    grown = [changes(iteration)["__main__.Leakable"] for iteration in report["iterations"]]
+    assert report["verdict"]["growing"] == []
+    waiting = {row["name"]: row["per_iteration"] for row in report["verdict"]["waiting"]}
+    # Unless it was collected in between.
+    assert grown != 4 * [10] or waiting["__main__.Leakable"] == 10.0
+    # With the collector disabled nobody frees them.
+    for word in ("disable", "cycle"):
+        report = load(leakinspect, service, word, "-N", "4")
+    assert {row["name"] for row in report["verdict"]["growing"]} >= {"__main__.Leakable"}
+    assert report["verdict"]["waiting"] == []
 
 
 def test_a_command_that_fails_is_told(debian_service, leakinspect):
     said = leakinspect.run("load", debian_service.pid, "-N", "2", "--", "bash", "-c",
                            "echo no such host >&2; exit 7")
-    assert said.returncode == 0 and "(exit 7)" in said.stdout
+    assert said.returncode == 1 and "(exit 7)" in said.stdout
     assert "2 of 2 runs of the command failed; the last one said: no such host" in said.stdout
-    killed = leakinspect("load", debian_service.pid, "-N", "1", "--", "bash", "-c", "kill -9 $$")
+    killed = leakinspect("load", debian_service.pid, "-N", "1", "--", "bash", "-c", "kill -9 $$",
+                         status=1)
     assert killed["iterations"][0]["command"]["exit"] == 128 + signal.SIGKILL
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A service that a load can ask for one thing at a time: each connection says a word and gets one back."""
 
+import gc
 import socket
 import sys
 import time
@@ -43,7 +44,15 @@ def look_up():
         getattr(Leakable, "".join(["__in", "it__"]))
 
 
-WORDS = {b"leak": leak, b"nothing": nothing, b"swing": swing, b"lookup": look_up}
+def cycle():
+    """Ten cycles that nobody else holds."""
+    for number in range(10):
+        one = Leakable()
+        one.itself = one
+
+
+WORDS = {b"cycle": cycle, b"disable": gc.disable,
+         b"leak": leak, b"nothing": nothing, b"swing": swing, b"lookup": look_up}
 
 
 def serve():

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mem/process.h"
+#include "support/graphs.h"
 
 static void fake_abort_unless(bool good)
 {
@@ -72,12 +73,33 @@ static struct error *fake_arguments(struct inspected *inspected, char **ret, siz
 	return process_arguments(inspected->pid, ret, ret_bytes);
 }
 
+// Nobody collects in it.
+static struct error *fake_graph(struct inspected *inspected, const struct inspected_graph **ret)
+{
+	struct fake_service *fake = (struct fake_service *)inspected;
+
+	if (!fake->graph.heap)
+		fake->graph.heap = graph_parse("collector disabled\n");
+	*ret = &fake->graph;
+	return NULL;
+}
+
+static void fake_forget(struct inspected *inspected)
+{
+	struct fake_service *fake = (struct fake_service *)inspected;
+
+	heap_destroy(fake->graph.heap);
+	fake->graph.heap = NULL;
+}
+
 void fake_service_init(struct fake_service *fake, struct scratch *scratch)
 {
 	static const struct inspected_ops ops = {.census = fake_census,
 						 .head = fake_head,
 						 .redact = fake_redact,
-						 .arguments = fake_arguments};
+						 .arguments = fake_arguments,
+						 .graph = fake_graph,
+						 .forget = fake_forget};
 
 	*fake = (struct fake_service){.inspected = {.ops = &ops, .pid = getpid()},
 				      .path = scratch_path(scratch, "requests")};

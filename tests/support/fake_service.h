@@ -22,6 +22,7 @@ struct fake_service {
 	unsigned gone_at;
 	bool torn;
 	bool redacts;
+	struct inspected_graph graph;
 };
 
 /** With an empty file in @a scratch, which outlives it. */

@@ -233,6 +233,12 @@ struct error *load_init(struct load *ret, struct inspected *inspected,
 	return error ? error : load_look(ret);
 }
 
+void load_garbage_forget(struct load *load)
+{
+	census_deinit(&load->freed);
+	load->has_freed = false;
+}
+
 void load_drop_looks(struct load *load)
 {
 	for (size_t i = 0; i + 1 < load->look_count; i++)
@@ -284,6 +290,7 @@ void load_deinit(struct load *load)
 	for (size_t i = 0; i < load->look_count; i++)
 		snapshot_deinit(&load->looks[i].snapshot);
 	free(load->looks);
+	load_garbage_forget(load);
 	free(load->program);
 	text_deinit(&load->complaint);
 	*load = (struct load){0};

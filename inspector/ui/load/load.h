@@ -57,6 +57,9 @@ struct load {
 	unsigned iteration_count;
 	/** Somebody asked us to stop in the middle of it. */
 	bool is_interrupted;
+	/** What a collection would have freed before the last iteration, by type (ui/load/load_garbage.h). */
+	struct census freed;
+	bool has_freed;
 	/** Over all looks, those of earlier blocks too. */
 	unsigned stops;
 	uint64_t pause_total_ns;
@@ -80,6 +83,9 @@ void load_begin_block(struct load *load);
 
 /** Of the looks so far the last one stays; the block goes on. */
 void load_drop_looks(struct load *load);
+
+/** Drops what was kept of garbage. */
+void load_garbage_forget(struct load *load);
 
 /** One more look, with nothing run before it. */
 MUST_USE struct error *load_look(struct load *load);

@@ -95,11 +95,17 @@ struct error *load_growth_of_last(const struct load *load, const char *url, uint
 	return error;
 }
 
+static void rows_deinit(struct growth *growth)
+{
+	for (size_t i = 0; i < growth->row_count; i++)
+		free((char *)growth->rows[i].name);
+	growth_deinit(growth);
+}
+
 void load_growth_deinit(struct load_growth *growth)
 {
-	for (size_t i = 0; i < growth->growth.row_count; i++)
-		free((char *)growth->growth.rows[i].name);
-	growth_deinit(&growth->growth);
+	rows_deinit(&growth->growth);
+	rows_deinit(&growth->waiting);
 	free(growth->url);
 	*growth = (struct load_growth){0};
 }

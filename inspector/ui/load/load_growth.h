@@ -15,7 +15,9 @@ struct load_growth {
 	char *url;
 	/** The types that grow linearly alone. */
 	struct growth growth;
-	/** Of all of these together, for each iteration. */
+	/** Those that would be among them, if the next collection did not free as many as there are more. */
+	struct growth waiting;
+	/** Of all that grow together, for each iteration. */
 	double objects_per_iteration;
 	/** By how much all objects together grew, for each iteration: the mean. */
 	double bytes_per_iteration;

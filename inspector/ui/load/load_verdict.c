@@ -46,19 +46,25 @@ static void growing_cells(const struct load_growth *block, const struct growth_r
 	cells[GROWING_TO] = (struct report_cell){.number = (int64_t)row->count_last};
 }
 
-static struct error *verdict_cells(const struct load_growth *blocks, size_t count, uint64_t per,
-				   struct report_cell **ret, size_t *ret_count)
+static const struct growth *growth_of(const struct load_growth *block, bool waits)
+{
+	return waits ? &block->waiting : &block->growth;
+}
+
+// What grows, or what only waits for the collector.
+static struct error *verdict_cells(const struct load_growth *blocks, size_t count, bool waits,
+				   uint64_t per, struct report_cell **ret, size_t *ret_count)
 {
 	size_t all = 0, at = 0;
 
 	for (size_t i = 0; i < count; i++)
-		all += blocks[i].growth.row_count;
+		all += growth_of(&blocks[i], waits)->row_count;
 	*ret = calloc(all + 1, GROWING_COLUMNS * sizeof(**ret));
 	if (!*ret)
 		return error_no_memory();
 	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < blocks[i].growth.row_count; j++)
-			growing_cells(&blocks[i], &blocks[i].growth.rows[j], per,
+		for (size_t j = 0; j < growth_of(&blocks[i], waits)->row_count; j++)
+			growing_cells(&blocks[i], &growth_of(&blocks[i], waits)->rows[j], per,
 				      *ret + GROWING_COLUMNS * at++);
 	*ret_count = at;
 	return NULL;
@@ -94,16 +100,27 @@ struct error *load_report_verdict(struct report *report, const struct load_growt
 		 .reader = REPORT_FOR_PROGRAMS,
 		 .members = growing_columns,
 		 .member_count = GROWING_COLUMNS},
+		{.key = "waiting",
+		 .unit = REPORT_OBJECTS,
+		 .reader = REPORT_FOR_PROGRAMS,
+		 .members = growing_columns,
+		 .member_count = GROWING_COLUMNS},
 		{.key = "steps", .unit = REPORT_NUMBER, .reader = REPORT_FOR_PROGRAMS},
 	};
 	_cleanup_free_ struct report_cell *growing = NULL;
-	size_t growing_count = 0, steps = count ? blocks[0].growth.step_count : 0;
-	struct error *error = verdict_cells(blocks, count, style->per, &growing, &growing_count);
+	_cleanup_free_ struct report_cell *waiting = NULL;
+	size_t growing_count = 0, waiting_count = 0,
+	       steps = count ? blocks[0].growth.step_count : 0;
+	struct error *error =
+		verdict_cells(blocks, count, false, style->per, &growing, &growing_count);
 
+	if (!error)
+		error = verdict_cells(blocks, count, true, style->per, &waiting, &waiting_count);
 	if (error)
 		return error;
 	const struct report_cell cells[] = {
 		{.members = growing, .count = growing_count},
+		{.members = waiting, .count = waiting_count},
 		{.number = (int64_t)steps},
 	};
 	error = report_object(report, "verdict", columns, ARRAY_COUNT(columns), cells);
@@ -115,6 +132,12 @@ struct error *load_report_verdict(struct report *report, const struct load_growt
 				    "the least, of which the first is the warm-up");
 	else if (!error && !growing_count)
 		error = report_note(report, "no type grows with the iterations");
+	if (!error && waiting_count)
+		error = report_note(report,
+				    "%zu type%s left out, of which the next collection frees "
+				    "what there is more: %s%s",
+				    waiting_count, waiting_count == 1 ? "" : "s",
+				    waiting[GROWING_NAME].text, waiting_count > 1 ? ", ..." : "");
 	return error;
 }
 

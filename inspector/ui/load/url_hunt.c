@@ -5,6 +5,7 @@
 
 #include "base/array.h"
 #include "ui/load/halving.h"
+#include "ui/load/load_garbage.h"
 
 enum {
 	/** Objects more of a type, where requests are not known; below them it is noise. */
@@ -65,9 +66,16 @@ static struct error *hunt_group(struct hunt *hunt, const size_t *group, size_t c
 		hunt->group[i] = hunt->urls->list[group[i]];
 	hunt->group_count = count;
 	load_drop_looks(hunt->load);
-	struct error *error = hunt_run(hunt, count == 1 ? url_page_id(hunt->group[0]) : what);
+	// A group may leave garbage: who is found alone has left more than that.
+	struct error *error = confirms ? load_garbage_note(hunt->load, true) : NULL;
+	if (!error)
+		error = hunt_run(hunt, count == 1 ? url_page_id(hunt->group[0]) : what);
 	if (!error)
 		error = load_growth_of_last(hunt->load, hunt->group[0], hunt_least(hunt), &growth);
+	if (error)
+		return error;
+	if (confirms)
+		error = load_garbage_leave_out(hunt->load, &growth);
 	if (error)
 		return error;
 	bool leaks = load_growth_is_found(&growth);

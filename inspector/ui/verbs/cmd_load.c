@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/duration.h"
 #include "base/interrupt.h"
+#include "ui/load/load_garbage.h"
 #include "ui/load/load_report.h"
 #include "ui/load/scoreboard.h"
 #include "ui/load/url_hunt.h"
@@ -81,8 +82,8 @@ static const struct command_option load_options[] = {
 
 enum {
 	LOAD_FOUND_STATUS = 3,
-	/** As for all that was interrupted. */
-	LOAD_INTERRUPTED_STATUS = 1,
+	/** It was not tried, or not to its end. */
+	LOAD_UNTOLD_STATUS = 1,
 	/** Of --urls without --bisect: their rows are kept until the end. */
 	LOAD_ROWS_MAX = 100000,
 	LOAD_ITERATIONS_DEFAULT = 4,
@@ -170,7 +171,10 @@ static struct error *load_block(struct command_context *context, struct load *lo
 	load_begin_block(load);
 	for (; done < load_iteration_count(context->arguments) && !error; done += !error) {
 		_cleanup_load_iteration_ struct load_iteration iteration = {0};
-		error = load_iterate(load, page_id, &url, url ? 1 : 0, &iteration);
+		if (done + 1 == load_iteration_count(context->arguments))
+			error = load_garbage_note(load, false);
+		if (!error)
+			error = load_iterate(load, page_id, &url, url ? 1 : 0, &iteration);
 		if (!error)
 			error = load_report_iteration(context->report, load, &iteration, style);
 	}
@@ -180,8 +184,25 @@ static struct error *load_block(struct command_context *context, struct load *lo
 	error_destroy(error);
 	interrupt_clear();
 	load->is_interrupted = true;
-	context->exit_status = LOAD_INTERRUPTED_STATUS;
 	return NULL;
+}
+
+/*
+ * Of a load that failed each time nothing can be told. Who asks whether something grows is told no only when
+ * it was tried: every run well, and in iterations enough.
+ */
+static void load_exit(struct command_context *context, const struct load *load, bool found)
+{
+	const struct arguments_value *values = context->arguments->options;
+	bool asks = values[LOAD_FAIL_ON].count;
+	bool enough = values[LOAD_BISECT].count ||
+		      load_iteration_count(context->arguments) > GROWTH_RISES_MIN;
+
+	if (asks && found)
+		context->exit_status = LOAD_FOUND_STATUS;
+	else if (load->failed_count == load->run_count || load->is_interrupted ||
+		 (asks && (load->failed_count || !enough)))
+		context->exit_status = LOAD_UNTOLD_STATUS;
 }
 
 static struct error *load_alone(struct command_context *context, struct load *load,
@@ -193,10 +214,11 @@ static struct error *load_alone(struct command_context *context, struct load *lo
 	if (!error)
 		error = load_growth_find(load, NULL, &growth);
 	if (!error)
+		error = load_garbage_leave_out(load, &growth);
+	if (!error)
 		error = load_report_verdict(context->report, &growth, 1, style);
-	if (!error && load_growth_is_found(&growth) &&
-	    context->arguments->options[LOAD_FAIL_ON].count)
-		context->exit_status = LOAD_FOUND_STATUS;
+	if (!error)
+		load_exit(context, load, load_growth_is_found(&growth));
 	return error;
 }
 
@@ -212,15 +234,16 @@ static struct error *load_each(struct command_context *context, struct load *loa
 		if (!error)
 			error = load_growth_find(load, urls->list[i], &growth);
 		if (!error)
+			error = load_garbage_leave_out(load, &growth);
+		if (!error)
 			error = load_ranking_add(&ranking, &growth);
 	}
 	if (!error)
 		error = load_report_ranking(context->report, &ranking, style);
 	if (!error)
 		error = load_report_verdict(context->report, ranking.list, ranking.count, style);
-	if (!error && load_ranking_is_found(&ranking) &&
-	    context->arguments->options[LOAD_FAIL_ON].count)
-		context->exit_status = LOAD_FOUND_STATUS;
+	if (!error)
+		load_exit(context, load, load_ranking_is_found(&ranking));
 	return error;
 }
 
@@ -252,8 +275,8 @@ static struct error *load_go(struct command_context *context, struct load *load,
 	if (!values[LOAD_BISECT].count)
 		return load_each(context, load, urls, &style);
 	struct error *error = url_hunt(context->report, load, urls, &style, &found);
-	if (!error && found && values[LOAD_FAIL_ON].count)
-		context->exit_status = LOAD_FOUND_STATUS;
+	if (!error)
+		load_exit(context, load, found);
 	return error;
 }
 
@@ -328,8 +351,16 @@ const struct command command_load = {
 		"(--per), or ten. Each\n"
 		"URL that is found runs once more alone.\n"
 		"\n"
+		"Objects that wait for the collector are no growth: when some type grows, the "
+		"graph of references is\n"
+		"built before and after the last iteration, and types of which a collection would "
+		"free as many more as\n"
+		"there are more are left out. With the collector disabled nothing is left out.\n"
+		"\n"
 		"Ctrl-C ends it with the verdict over the iterations until then, and exit status "
-		"1.\n"
+		"1; so does a command\n"
+		"that failed each time, and with --fail-on one that failed once or ran fewer than "
+		"three times.\n"
 		"\n"
 		"What COMMAND prints goes nowhere; the end of what it complains about is told "
 		"when it fails.\n"
