@@ -50,6 +50,8 @@ struct fleet_member {
 	struct watch_growth growth;
 	/** A bit for each condition that holds. */
 	uint32_t held;
+	/** It was said that its types are not known any more. */
+	bool told_types_unknown;
 };
 
 /** What is left of one. */
