@@ -173,7 +173,16 @@ static struct error *watch_go_on(struct watch *watch)
 		return error;
 	if (interrupt_pending())
 		interrupt_clear();
-	return fleet_stop(&watch->fleet, RECORDER_INTERRUPTED);
+	error = fleet_stop(&watch->fleet, RECORDER_INTERRUPTED);
+	return error ? error : watch_publish(watch, false);
+}
+
+// What stays behind must not look alive after an error either.
+static struct error *watch_withdraw(struct watch *watch, struct error *error)
+{
+	error_destroy(fleet_stop(&watch->fleet, error->message));
+	error_destroy(watch_publish(watch, true));
+	return error;
 }
 
 // A number was an interval once, and is one in the console.
@@ -269,7 +278,8 @@ struct error *watch_here(struct command_context *context, const struct watch_opt
 	struct error *error = watch_open(&watch, tell);
 	if (!error)
 		error = watch_begin(&watch);
-	if (!error)
-		error = watch_go_on(&watch);
-	return error ? error : watch_end(&watch);
+	if (error)
+		return error;
+	error = watch_go_on(&watch);
+	return error ? watch_withdraw(&watch, error) : watch_end(&watch);
 }
