@@ -335,23 +335,20 @@ struct error *counter_census(const struct heap_sink *sink, struct census *ret)
 	return NULL;
 }
 
-void census_deinit(struct census *census)
+void census_drop_types(struct census *census)
 {
 	for (size_t i = 0; i < census->row_count; i++)
 		free((char *)census->rows[i].name);
-	free(census->rows);
+	free(take_ptr(census->rows));
+	census->row_count = 0;
+}
+
+void census_deinit(struct census *census)
+{
+	census_drop_types(census);
 	for (size_t i = 0; i < census->problem_text_count; i++)
 		free(census->problem_texts[i]);
 	*census = (struct census){0};
-}
-
-size_t census_trim(struct census *census, size_t rows_max)
-{
-	size_t cut = 0;
-
-	for (; census->row_count > rows_max; cut++)
-		free((char *)census->rows[--census->row_count].name);
-	return cut;
 }
 
 const struct census_row *census_find(const struct census *census, const char *name)

@@ -55,8 +55,8 @@ void census_merge(struct census *census);
 void census_deinit(struct census *census);
 #define _cleanup_census_ CLEANUP(census_deinit)
 
-/** Drops all but the first @a rows_max rows; the total stays that of all. Returns how many that were. */
-size_t census_trim(struct census *census, size_t rows_max);
+/** Drops all rows; the total stays. */
+void census_drop_types(struct census *census);
 
 /** The row of @a name, or NULL. */
 const struct census_row *census_find(const struct census *census, const char *name);

@@ -91,6 +91,48 @@ def test_it_ends_when_all_have_ended(debian_python, start, watching):
     assert out.count("is not watched any more: the process has ended") == 2
 
 
+def test_one_that_runs_another_program_is_watched_no_more(debian_python, start, watching, tmp_path):
+    target = start("growing.py", debian_python)
+    path = tmp_path / "leak.prom"
+    one = watching(target.pid, "-i", "1h", "--json", "--metrics", path)
+    wait_for(path.exists, "point")
+    target.tell("become")
+    recording = one.report(None)["recording"]
+    assert (recording["ended"], recording["points"]) == ("it runs another program now", 1)
+    assert samples(path.read_text(encoding="utf-8"))["leakinspect_processes", ()] == 0
+
+
+def test_of_several_one_that_runs_another_program_is_dropped(debian_python, start, watching):
+    targets = [start("growing.py", debian_python) for _ in range(2)]
+    one = watching(*[target.pid for target in targets], *FAST, "--listen", "0")
+    url = one.url()
+    wait_for(lambda: len(pids_at(url)) == 2, "points")
+    targets[0].tell("become")
+    wait_for(lambda: pids_at(url) == {targets[1].pid}, "end")
+    status, out, _ = one.end()
+    assert status == 0
+    assert out.count("process %d is not watched any more: it runs another program now"
+                     % targets[0].pid) == 1
+
+
+def test_a_process_that_cannot_be_watched_is_named_once(debian_python, start, leakinspect):
+    target = start("growing.py", debian_python)
+    other = subprocess.Popen(["sleep", "600"])
+    try:
+        done = leakinspect.run("watch", target.pid, other.pid, *FAST)
+    finally:
+        other.kill()
+        other.wait()
+    assert done.returncode != 0
+    assert done.stderr.count("process %d" % other.pid) == 1
+    zombie = subprocess.Popen(["true"])
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    done = leakinspect.run("watch", target.pid, zombie.pid, *FAST)
+    zombie.wait()
+    assert "process %d (" % zombie.pid in done.stderr
+    assert done.stderr.count("process %d" % zombie.pid) == 1
+
+
 def test_workers_are_found_and_counted(prefork, leakinspect):
     workers = list(map(int, prefork.ask("spawn 3").split()))
     report = leakinspect("watch", prefork.pid, "--children", "-c", 3, *FAST)

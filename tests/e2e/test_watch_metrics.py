@@ -208,8 +208,13 @@ def test_many_clients_that_say_nothing_are_bounded(growing, watching):
     host, port = url.split("/")[2].split(":")
     clients = [socket.create_connection((host, int(port)), timeout=30) for _ in range(40)]
     try:
-        # They are let go after ten seconds; the watch goes on meanwhile.
-        assert len(os.listdir("/proc/%d/fd" % one.process.pid)) < 64
+        # Some that say nothing shut out nobody.
+        begin = time.monotonic()
+        wait_for(lambda: get(url)[0] == 200, "answer")
+        assert time.monotonic() - begin < 2
+        clients += [socket.create_connection((host, int(port)), timeout=30) for _ in range(60)]
+        # They are let go after three seconds; the watch goes on meanwhile.
+        assert len(os.listdir("/proc/%d/fd" % one.process.pid)) < 96
     finally:
         for client in clients:
             client.close()
@@ -288,6 +293,30 @@ def test_what_has_ended_is_told_of_no_more(growing, leakinspect, tmp_path):
     assert found["leakinspect_processes", ()] == 0
     assert found["leakinspect_processes_ended_total", ()] == 1
     assert not [key for key in found if key[1]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_watch_that_is_stopped_leaves_no_figures_behind(growing, watching, tmp_path, number):
+    path = tmp_path / "leak.prom"
+    one = watching(growing.pid, "-i", "1h", "--metrics", path)
+    wait_for(path.exists, "file")
+    assert samples(text_of(path))["leakinspect_processes", ()] == 1
+    assert one.end(number)[0] == 0
+    found = samples(text_of(path))
+    assert found == {("leakinspect_processes", ()): 0, ("leakinspect_processes_opened_total", ()): 1,
+                     ("leakinspect_processes_ended_total", ()): 1}
+    check(text_of(path))
+
+
+def test_after_all_points_the_last_one_stays(debian_python, start, leakinspect, tmp_path):
+    pids = [start("growing.py", debian_python).pid for _ in range(2)]
+    path = tmp_path / "leak.prom"
+    report = leakinspect("watch", *pids, "-c", 1, *FAST, "--metrics", path)
+    assert {row["ended"] for row in report["processes"]} == {"all points were taken"}
+    found = samples(text_of(path))
+    assert found["leakinspect_processes", ()] == 2
+    assert found["leakinspect_processes_ended_total", ()] == 0
+    assert all(found["leakinspect_up", (str(pid),)] == 1 for pid in pids)
 
 
 def test_without_stops_there_is_memory_alone(growing, leakinspect, tmp_path):

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Grows as it is told: "grow N" keeps N more instances, "litter N" puts N more into gc.garbage, "big N"
 keeps N more bytes, "swing N" has just N of another kind, "cycles N" makes N cycles that die and collects
-them, "stats" tells gc.get_stats() where there is one."""
+them, "stats" tells gc.get_stats() where there is one, "become" turns it into a sleeping program."""
 import gc
 import json
+import os
 
 import conversation
 
@@ -53,5 +54,9 @@ def stats():
     return json.dumps(gc.get_stats()) if hasattr(gc, "get_stats") else "null"
 
 
+def become():
+    os.execvp("sleep", ["sleep", "600"])
+
+
 conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing, "cycles": cycles,
-                    "stats": stats})
+                    "stats": stats, "become": become})

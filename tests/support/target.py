@@ -37,9 +37,13 @@ class Target:
             self.stop()
             raise
 
+    def tell(self, line):
+        """Sends a line that is not answered."""
+        self._process.stdin.write(line.encode() + b"\n")
+
     def ask(self, line, timeout=120):
         """Sends a line and returns the one that comes back, when the program waits for the next."""
-        self._process.stdin.write(line.encode() + b"\n")
+        self.tell(line)
         answer = self._line(timeout)
         self._wait_until_it_waits(timeout)
         return answer

@@ -21,7 +21,7 @@ struct fake {
 	struct inspected inspected;
 	uint64_t pause_ns;
 	uint64_t objects;
-	bool fails;
+	bool fails, census_fails;
 	enum error_code code;
 	bool inconsistent;
 	unsigned facts_count, census_count;
@@ -56,6 +56,8 @@ static struct error *fake_census(struct inspected *inspected, bool caches,
 	struct fake *fake = (struct fake *)inspected;
 
 	fake->census_count++;
+	if (fake->census_fails)
+		return error_create(ERROR_FAILED, "a debugger came");
 	*look = fake_look(fake);
 	*ret = (struct census){.total.count = fake->objects};
 	return NULL;
@@ -183,6 +185,17 @@ static void the_first_failure_is_one_and_a_later_one_is_a_gap(void **state)
 	assert_true(recorder.running);
 }
 
+static void without_a_count_there_is_no_garbage_either(void **state)
+{
+	given_a_run(&one_second);
+	assert_int_equal(recorder.values[RECORDER_GARBAGE], 3);
+	fake.census_fails = true;
+	assert_null(recorder_take(&recorder, &fake.inspected));
+	assert_int_equal(recorder.values[RECORDER_OBJECTS], SERIES_ABSENT);
+	assert_int_equal(recorder.values[RECORDER_GARBAGE], SERIES_ABSENT);
+	assert_string_equal(recorder.failure, "a debugger came");
+}
+
 static void an_interruption_ends_the_run(void **state)
 {
 	given_a_run(&one_second);
@@ -286,6 +299,7 @@ int main(void)
 		TEST(a_pause_beyond_measure_is_no_overflow),
 		TEST(missed_points_are_not_made_up_for),
 		TEST(the_first_failure_is_one_and_a_later_one_is_a_gap),
+		TEST(without_a_count_there_is_no_garbage_either),
 		TEST(an_interruption_ends_the_run),
 		TEST(what_is_not_exact_is_counted),
 		TEST(it_ends_after_its_points),

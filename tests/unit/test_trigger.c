@@ -5,6 +5,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,19 +226,101 @@ static void growth_by_type_is_since_the_beginning(void **state)
 	changes_deinit(&changes);
 }
 
-static void types_beyond_the_bound_are_counted_and_not_kept(void **state)
+static void given_types(size_t count, int64_t time_ms)
 {
-	size_t count = WATCH_GROWTH_TYPES_MAX + 10;
 	struct census census = {.rows = calloc(count, sizeof(struct census_row)),
 				.row_count = count};
+	char name[24];
 
-	for (size_t i = 0; i < count; i++)
-		census.rows[i] = (struct census_row){.name = strdup("t"), .count = 1};
+	for (size_t i = 0; i < count; i++) {
+		snprintf(name, sizeof(name), "t%zu", i);
+		census.rows[i] = (struct census_row){.name = strdup(name), .count = 1};
+	}
 	census.total.count = count;
-	watch_growth_add(&growth, &census, 1);
-	assert_int_equal(growth.cut_count, 10);
+	watch_growth_add(&growth, &census, time_ms);
+}
+
+static void as_many_types_as_the_bound_are_all_known(void **state)
+{
+	given_types(WATCH_GROWTH_TYPES_MAX - 1, 0);
+	given_types(WATCH_GROWTH_TYPES_MAX, 60000);
+	assert_false(growth.types_unknown);
 	assert_int_equal(watch_growth_last(&growth)->row_count, WATCH_GROWTH_TYPES_MAX);
-	assert_int_equal(watch_growth_last(&growth)->total.count, count);
+	assert_true(rate_of("t65535") == 1);
+	assert_true(rate_of("t65534") == 0);
+}
+
+static void beyond_the_bound_no_growth_by_type_is_told_any_more(void **state)
+{
+	struct trigger trigger = parsed("growth(t1)>0/min");
+	struct trigger_point point = {.growth = &growth};
+	struct changes changes;
+	bool held = false;
+	double value;
+
+	given_types(2, 0);
+	given_types(WATCH_GROWTH_TYPES_MAX + 1, 60000);
+	given_types(2, 120000);
+	assert_true(growth.types_unknown);
+	for (size_t i = 0; i < growth.count; i++)
+		assert_int_equal(growth.moments[i].census.row_count, 0);
+	assert_false(watch_growth_rate(&growth, "t1", &value));
+	assert_false(trigger_fires(&trigger, &point, &held, &value));
+	assert_null(watch_growth_find(&growth, &changes));
+	assert_int_equal(changes.row_count, 0);
+	// Totals are right as ever.
+	assert_true(rate_of(NULL) == 2 - (WATCH_GROWTH_TYPES_MAX + 1));
+	assert_int_equal(watch_growth_last(&growth)->total.count, 2);
+	trigger_deinit(&trigger);
+}
+
+// Of the youngest that is a minute old.
+static int64_t age_of_the_base_ms(void)
+{
+	int64_t now_ms = growth.moments[growth.count - 1].time_ms;
+	int64_t age_ms = now_ms - growth.moments[0].time_ms;
+
+	for (size_t i = 1; i < growth.count; i++)
+		if (now_ms - growth.moments[i].time_ms >= 60000)
+			age_ms = now_ms - growth.moments[i].time_ms;
+	return age_ms;
+}
+
+static void a_burst_shows_however_long_it_is_watched(void **state)
+{
+	static const int64_t seconds[] = {1, 2, 3, 5, 7, 8, 9, 10, 14, 15, 30, 45, 50, 100};
+	const int64_t day_ms = 8 * 3600 * 1000, burst_ms = day_ms - 200000;
+
+	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+		int64_t interval_ms = seconds[i] * 1000, more_ms = interval_ms;
+		double best = 0;
+		if (more_ms < 20000)
+			more_ms = 20000;
+		for (int64_t now_ms = 0; now_ms < day_ms; now_ms += interval_ms) {
+			int64_t late_ms = now_ms - burst_ms;
+			int64_t come = late_ms < 0 ? 0 : late_ms > 30000 ? 2000 : late_ms / 15;
+			given_a_census(now_ms, (uint64_t)come, 7);
+			if (now_ms < 60000)
+				continue;
+			assert_in_range(age_of_the_base_ms(), 60000, 60000 + more_ms);
+			if (rate_of("app.Session") > best)
+				best = rate_of("app.Session");
+		}
+		if (interval_ms <= 30000)
+			assert_true(best >= 1400);
+		assert_int_equal(growth.moments[0].time_ms, 0);
+		watch_growth_deinit(&growth);
+	}
+}
+
+static void old_moments_are_kept_beside_the_young(void **state)
+{
+	for (int64_t i = 0; i < 8 * 3600; i++)
+		given_a_census(i * 1000, (uint64_t)i, 7);
+	size_t old = 0;
+	for (size_t i = 0; i < growth.count; i++)
+		old += growth.moments[i].time_ms < (8 * 3600 - 600) * 1000;
+	assert_true(old >= 3);
 }
 
 int main(void)
@@ -252,7 +335,10 @@ int main(void)
 		TEST(what_came_in_a_second_is_not_taken_for_a_minute),
 		TEST(growth_is_that_of_the_last_minutes),
 		TEST(growth_by_type_is_since_the_beginning),
-		TEST(types_beyond_the_bound_are_counted_and_not_kept),
+		TEST(as_many_types_as_the_bound_are_all_known),
+		TEST(beyond_the_bound_no_growth_by_type_is_told_any_more),
+		TEST(a_burst_shows_however_long_it_is_watched),
+		TEST(old_moments_are_kept_beside_the_young),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -68,14 +68,16 @@ static struct error *alarm_write_snapshot(FILE *out, const struct fleet_member *
 
 	if (!census || recorder->values[RECORDER_OBJECTS] == SERIES_ABSENT)
 		return error_create(ERROR_FAILED, "the objects could not be counted at this point");
+	if (member->growth.types_unknown)
+		return error_create(ERROR_FAILED, "the process has or had more than %d types",
+				    WATCH_GROWTH_TYPES_MAX);
 	const struct snapshot snapshot = {
 		.process = recorder->record.process,
 		.time_ms = recorder->time_ms,
 		.rss_bytes = (uint64_t)recorder->values[RECORDER_RSS],
 		.vss_bytes = (uint64_t)recorder->values[RECORDER_VSS],
 		.ref_total = recorder->look.ref_total,
-		.exact = recorder->look.consistent && !census->unreadable && !census->truncated &&
-			 !member->growth.cut_count,
+		.exact = recorder->look.consistent && !census->unreadable && !census->truncated,
 		.census = *census,
 	};
 	return snapshot_write(out, &snapshot);

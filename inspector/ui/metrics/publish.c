@@ -113,22 +113,22 @@ static struct error *publish_member(const struct fleet_member *member, size_t to
 	return counted ? publish_types(&member->growth, top, into) : NULL;
 }
 
-// A named process that has ended is no longer told of: its figures would stand there for ever.
+// Of what has ended, or is watched no more, nothing is told: its figures would stand there for ever.
 struct error *publish_gather(const struct fleet *fleet, size_t top, struct metrics *ret)
 {
 	struct error *error = NULL;
 
-	*ret = (struct metrics){.opened_count = fleet->opened_count,
-				.ended_count = fleet->ended_count};
+	*ret = (struct metrics){.opened_count = fleet->opened_count};
 	ret->processes = calloc(fleet->count + 1, sizeof(*ret->processes));
 	if (!ret->processes)
 		return error_no_memory();
 	for (size_t i = 0; i < fleet->count && !error; i++) {
 		const struct fleet_member *member = fleet->members[i];
-		bool ended = !recorder_process_lives(&member->recorder);
-		if (!ended)
+		if (fleet_member_is_there(member))
 			error = publish_member(member, top, &ret->processes[ret->count++]);
 	}
+	// Each is the one or the other, also one whose end nobody has noticed yet.
+	ret->ended_count = ret->opened_count - ret->count;
 	return error;
 }
 

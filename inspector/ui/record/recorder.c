@@ -105,11 +105,10 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 	point_add_look(recorder, point, &look);
 	if (error)
 		return error;
-	// -1 is how a target says that its runtime does not tell.
-	if (facts.garbage_count >= 0)
-		point->values[RECORDER_GARBAGE] = facts.garbage_count;
 	memcpy(recorder->gc_stats, facts.stats, sizeof(facts.stats));
 	recorder->gc_stats_count = facts.stats_count;
+	// -1 is how a target says that its runtime does not tell.
+	int64_t garbage = facts.garbage_count >= 0 ? facts.garbage_count : SERIES_ABSENT;
 	target_facts_deinit(&facts);
 	look = (struct session_look){0};
 	error = inspected_census_without_caches(inspected, &look, &census);
@@ -117,6 +116,7 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 	recorder->look = look;
 	if (error)
 		return error;
+	point->values[RECORDER_GARBAGE] = garbage;
 	point->values[RECORDER_OBJECTS] = (int64_t)census.total.count;
 	point->values[RECORDER_PAUSE] = (int64_t)point->pause_total_ns;
 	point->inexact = !look.consistent || census.unreadable || census.truncated;

@@ -112,6 +112,17 @@ struct error *fleet_open(struct fleet *fleet, pid_t pid, bool is_child)
 	return NULL;
 }
 
+// What is wrong with a process mostly names it already.
+static struct error *fleet_name(struct error *error, pid_t pid)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "process %d ", pid);
+	if (strncmp(error->message, name, strlen(name)) == 0)
+		return error;
+	return error_prefix(error, "process %d", pid);
+}
+
 struct error *fleet_add(struct fleet *fleet, pid_t pid)
 {
 	for (size_t i = 0; i < fleet->count; i++)
@@ -121,7 +132,7 @@ struct error *fleet_add(struct fleet *fleet, pid_t pid)
 		return error_create(ERROR_USAGE, "at most %d processes are watched together",
 				    FLEET_MEMBERS_MAX);
 	struct error *error = fleet_open(fleet, pid, false);
-	return error ? error_prefix(error, "process %d", pid) : NULL;
+	return error ? fleet_name(error, pid) : NULL;
 }
 
 struct error *fleet_take_point(struct fleet_member *member)
@@ -145,9 +156,32 @@ struct error *fleet_start(struct fleet *fleet)
 		if (!error)
 			error = fleet_take_point(fleet->members[i]);
 		if (error && i && error->code != ERROR_INTERRUPTED)
-			error = error_prefix(error, "process %d", fleet->members[i]->identity.pid);
+			error = fleet_name(error, fleet->members[i]->identity.pid);
 	}
 	return error;
+}
+
+static bool member_has_all_points(const struct fleet_member *member)
+{
+	const struct recorder *recorder = &member->recorder;
+
+	return recorder->options.points_max &&
+	       recorder->point_count >= recorder->options.points_max;
+}
+
+// A pid that turned to another program is another process to us.
+static bool member_has_changed(const struct fleet_member *member)
+{
+	struct process_identity now;
+
+	return process_identify(member->identity.pid, &now) &&
+	       !process_identity_is(&now, &member->identity);
+}
+
+bool fleet_member_is_there(const struct fleet_member *member)
+{
+	return (member->recorder.running || member_has_all_points(member)) &&
+	       recorder_process_lives(&member->recorder) && !member_has_changed(member);
 }
 
 // Children are watched as long as somebody who was named is, or until they end.
@@ -160,8 +194,7 @@ static bool fleet_is_over(const struct fleet *fleet)
 		bool is_child = fleet->members[i]->is_child;
 		named_runs |= recorder->running && !is_child;
 		child_runs |= recorder->running && is_child;
-		has_all_points |= !is_child && recorder->options.points_max &&
-				  recorder->point_count >= recorder->options.points_max;
+		has_all_points |= !is_child && member_has_all_points(fleet->members[i]);
 	}
 	return !named_runs && (!child_runs || has_all_points);
 }
@@ -182,11 +215,10 @@ uint64_t fleet_due_ns(const struct fleet *fleet)
 
 bool fleet_has_news(const struct fleet *fleet)
 {
-	for (size_t i = 0; i < fleet->count; i++) {
-		const struct recorder *recorder = &fleet->members[i]->recorder;
-		if (recorder->running && !recorder_process_lives(recorder))
+	for (size_t i = 0; i < fleet->count; i++)
+		if (fleet->members[i]->recorder.running &&
+		    !fleet_member_is_there(fleet->members[i]))
 			return true;
-	}
 	return false;
 }
 
@@ -243,7 +275,7 @@ static struct error *fleet_tell_end(struct fleet *fleet, struct fleet_member *me
 {
 	char text[300];
 
-	fleet->ended_count++;
+	fleet->ended_count += !member_has_all_points(member);
 	if (!fleet_is_several(fleet))
 		return NULL;
 	snprintf(text, sizeof(text), "process %d is not watched any more: %s", member->identity.pid,
@@ -289,12 +321,29 @@ static struct error *fleet_take_all(struct fleet *fleet, struct fleet_watcher *w
 	return error;
 }
 
-struct error *fleet_take(struct fleet *fleet, struct fleet_watcher *watcher)
+static struct error *fleet_end_changed(struct fleet *fleet, struct fleet_watcher *watcher)
 {
 	struct error *error = NULL;
 
+	for (size_t i = 0; i < fleet->count && !error; i++) {
+		struct fleet_member *member = fleet->members[i];
+		if (!member->recorder.running || !member_has_changed(member))
+			continue;
+		error = recorder_stop(&member->recorder, "it runs another program now");
+		if (!error)
+			error = fleet_tell_end(fleet, member, watcher);
+		if (!error && member->is_child)
+			fleet_drop(fleet, i--);
+	}
+	return error;
+}
+
+struct error *fleet_take(struct fleet *fleet, struct fleet_watcher *watcher)
+{
+	struct error *error = fleet_end_changed(fleet, watcher);
+
 	// Who has lost their parent cannot be found by it any more; those that were found stay.
-	if (fleet->options.children && fleet->members[0]->recorder.running &&
+	if (!error && fleet->options.children && fleet->members[0]->recorder.running &&
 	    clock_now_ns() >= fleet->look_ns) {
 		error = fleet_look_for_children(fleet, watcher);
 		fleet->look_ns = clock_now_ns() + fleet->options.recorder.interval_ns;

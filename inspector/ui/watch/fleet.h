@@ -50,6 +50,8 @@ struct fleet_member {
 	struct watch_growth growth;
 	/** A bit for each condition that holds. */
 	uint32_t held;
+	/** It was said that its types are not known any more. */
+	bool told_types_unknown;
 };
 
 /** What is left of one. */
@@ -82,6 +84,7 @@ struct fleet {
 	uint64_t look_ns;
 	/** Since the beginning. */
 	uint64_t opened_count;
+	/** Those among them that had not all their points. */
 	uint64_t ended_count;
 	bool told_full;
 };
@@ -108,7 +111,11 @@ MUST_USE struct error *fleet_start(struct fleet *fleet);
 /** When something is to be done again; UINT64_MAX when it is over. */
 uint64_t fleet_due_ns(const struct fleet *fleet);
 
-/** Whether one of them has ended and nobody knows. */
+/** Whether what its last point tells is still there: the process, its program, and its watch or all points
+ *  of that. */
+bool fleet_member_is_there(const struct fleet_member *member);
+
+/** Whether one of them has ended, or runs another program, and nobody knows. */
 bool fleet_has_news(const struct fleet *fleet);
 
 /** Takes the points that are due, drops who is gone, and looks for children. Fails where the only one

@@ -40,30 +40,6 @@ static void fleet_prune_refused(struct fleet *fleet)
 	fleet->refused_count = kept;
 }
 
-// A pid that turned to another program is another process to us.
-static struct error *fleet_drop_changed(struct fleet *fleet, struct fleet_watcher *watcher)
-{
-	struct error *error = NULL;
-	char text[120];
-
-	for (size_t i = 0; i < fleet->count && !error; i++) {
-		struct fleet_member *member = fleet->members[i];
-		struct process_identity now;
-		if (!member->is_child || !process_identify(member->identity.pid, &now) ||
-		    process_identity_is(&now, &member->identity))
-			continue;
-		error = recorder_stop(&member->recorder, "it runs another program now");
-		snprintf(text, sizeof(text),
-			 "process %d is not watched any more: it runs another program now",
-			 member->identity.pid);
-		fleet->ended_count++;
-		fleet_drop(fleet, i--);
-		if (!error)
-			error = watcher->on_word(watcher, text);
-	}
-	return error;
-}
-
 static struct error *fleet_refuse(struct fleet *fleet, struct fleet_watcher *watcher,
 				  const struct process_identity *identity, const char *why)
 {
@@ -126,11 +102,10 @@ struct error *fleet_look_for_children(struct fleet *fleet, struct fleet_watcher 
 {
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t count = 0;
-	struct error *error = fleet_drop_changed(fleet, watcher);
+	struct error *error =
+		process_descendants(fleet->members[0]->identity.pid,
+				    FLEET_REFUSED_MAX + FLEET_MEMBERS_MAX, &pids, &count);
 
-	if (!error)
-		error = process_descendants(fleet->members[0]->identity.pid,
-					    FLEET_REFUSED_MAX + FLEET_MEMBERS_MAX, &pids, &count);
 	fleet_prune_refused(fleet);
 	for (size_t i = 0; i < count && !error; i++) {
 		error = interrupt_check();

@@ -8,8 +8,7 @@
 
 #include "ui/watch/fleet.h"
 
-/** Lets children in that are new and Python, with their first point, and drops those that have become
- *  something else. */
+/** Lets children in that are new and Python, with their first point. */
 MUST_USE struct error *fleet_look_for_children(struct fleet *fleet, struct fleet_watcher *watcher);
 
 /** Lets in another one; there must be room. A child's first point is taken. */

@@ -59,6 +59,20 @@ static struct error *watch_on_word(struct fleet_watcher *watcher, const char *te
 	return report_remark(watch->context->report, "%s", line);
 }
 
+// Conditions on types hold their peace from now on, and somebody may wait for them.
+static struct error *watch_tell_types_unknown(struct watch *watch, struct fleet_member *member)
+{
+	char text[160];
+
+	if (!member->growth.types_unknown || member->told_types_unknown)
+		return NULL;
+	member->told_types_unknown = true;
+	snprintf(text, sizeof(text),
+		 "process %d has more than %d types: growth by type is not known from now on",
+		 member->identity.pid, WATCH_GROWTH_TYPES_MAX);
+	return watch_on_word(&watch->watcher, text);
+}
+
 static struct error *watch_on_point(struct fleet_watcher *watcher, struct fleet_member *member)
 {
 	struct watch *watch = (struct watch *)watcher;
@@ -66,6 +80,8 @@ static struct error *watch_on_point(struct fleet_watcher *watcher, struct fleet_
 
 	if (!watch->has_table)
 		error = watch_report_point(watch->context->report, &watch->fleet, member);
+	if (!error)
+		error = watch_tell_types_unknown(watch, member);
 	return error ? error : alarms_judge(&watch->alarms, member, watcher);
 }
 
@@ -157,7 +173,16 @@ static struct error *watch_go_on(struct watch *watch)
 		return error;
 	if (interrupt_pending())
 		interrupt_clear();
-	return fleet_stop(&watch->fleet, RECORDER_INTERRUPTED);
+	error = fleet_stop(&watch->fleet, RECORDER_INTERRUPTED);
+	return error ? error : watch_publish(watch, false);
+}
+
+// What stays behind must not look alive after an error either.
+static struct error *watch_withdraw(struct watch *watch, struct error *error)
+{
+	error_destroy(fleet_stop(&watch->fleet, error->message));
+	error_destroy(watch_publish(watch, true));
+	return error;
 }
 
 // A number was an interval once, and is one in the console.
@@ -253,7 +278,8 @@ struct error *watch_here(struct command_context *context, const struct watch_opt
 	struct error *error = watch_open(&watch, tell);
 	if (!error)
 		error = watch_begin(&watch);
-	if (!error)
-		error = watch_go_on(&watch);
-	return error ? error : watch_end(&watch);
+	if (error)
+		return error;
+	error = watch_go_on(&watch);
+	return error ? watch_withdraw(&watch, error) : watch_end(&watch);
 }

@@ -4,23 +4,51 @@
 #include <string.h>
 
 static const int64_t watch_growth_minute_ms = 60000;
+/** The base of a rate is older than a minute by no more than this, where points come that often. */
+static const int64_t watch_growth_dense_ms = 15000;
 
-// The one in between whose going leaves the least of a gap, measured by how long ago that is.
+/** What it costs when one in between goes. */
+struct watch_growth_gap {
+	/** From the one before to the one after. */
+	int64_t span_ms;
+	/** The same, measured by how long ago that is. */
+	double relative;
+	/** A rate is taken from it, or will be. */
+	bool is_late;
+};
+
+static struct watch_growth_gap watch_growth_gap_at(const struct watch_growth *growth, size_t at,
+						   int64_t now_ms)
+{
+	bool is_last = at + 1 == growth->count;
+	int64_t before_ms = growth->moments[at - 1].time_ms;
+	int64_t after_ms = is_last ? now_ms : growth->moments[at + 1].time_ms;
+
+	return (struct watch_growth_gap){
+		.span_ms = after_ms - before_ms,
+		.relative = (double)(after_ms - before_ms) / (double)(now_ms - before_ms + 1),
+		.is_late = now_ms - after_ms < watch_growth_minute_ms,
+	};
+}
+
+// Where moments lie too densely for a rate they go first, then old ones, and only then what a rate needs.
 static size_t watch_growth_least_missed(const struct watch_growth *growth, int64_t now_ms)
 {
-	double least = 0;
-	size_t ret = 1;
+	double old_least = 0;
+	int64_t late_least_ms = INT64_MAX;
+	size_t old = 0, late = 0;
 
-	for (size_t i = 1; i + 1 < growth->count; i++) {
-		int64_t before_ms = growth->moments[i - 1].time_ms;
-		int64_t after_ms = growth->moments[i + 1].time_ms;
-		double gap = (double)(after_ms - before_ms) / (double)(now_ms - before_ms + 1);
-		if (i == 1 || gap < least) {
-			least = gap;
-			ret = i;
+	for (size_t i = 1; i < growth->count; i++) {
+		struct watch_growth_gap gap = watch_growth_gap_at(growth, i, now_ms);
+		if (gap.is_late && gap.span_ms < late_least_ms) {
+			late_least_ms = gap.span_ms;
+			late = i;
+		} else if (!gap.is_late && (!old || gap.relative < old_least)) {
+			old_least = gap.relative;
+			old = i;
 		}
 	}
-	return ret;
+	return late && (!old || late_least_ms <= watch_growth_dense_ms) ? late : old;
 }
 
 static void watch_growth_make_room(struct watch_growth *growth, int64_t now_ms)
@@ -33,12 +61,20 @@ static void watch_growth_make_room(struct watch_growth *growth, int64_t now_ms)
 		(growth->count - at) * sizeof(growth->moments[0]));
 }
 
+// A part of them would be a lie: a type at its edge would come and go.
+static void watch_growth_bound_types(struct watch_growth *growth, struct census *census)
+{
+	growth->types_unknown |= census->row_count > WATCH_GROWTH_TYPES_MAX;
+	if (!growth->types_unknown)
+		return;
+	census_drop_types(census);
+	for (size_t i = 0; i < growth->count; i++)
+		census_drop_types(&growth->moments[i].census);
+}
+
 void watch_growth_add(struct watch_growth *growth, struct census *census, int64_t time_ms)
 {
-	size_t cut = census_trim(census, WATCH_GROWTH_TYPES_MAX);
-
-	if (cut > growth->cut_count)
-		growth->cut_count = cut;
+	watch_growth_bound_types(growth, census);
 	if (growth->count == WATCH_GROWTH_KEPT_MAX)
 		watch_growth_make_room(growth, time_ms);
 	growth->moments[growth->count++] =
@@ -63,7 +99,7 @@ struct error *watch_growth_find(const struct watch_growth *growth, struct change
 	const struct census *censuses[WATCH_GROWTH_KEPT_MAX];
 
 	*ret = (struct changes){0};
-	if (growth->count < 2)
+	if (growth->count < 2 || growth->types_unknown)
 		return NULL;
 	for (size_t i = 0; i < growth->count; i++)
 		censuses[i] = &growth->moments[i].census;
@@ -87,7 +123,7 @@ bool watch_growth_rate(const struct watch_growth *growth, const char *type, doub
 {
 	size_t from = 0;
 
-	if (growth->count < 2)
+	if (growth->count < 2 || (type && growth->types_unknown))
 		return false;
 	const struct watch_growth_moment *last = &growth->moments[growth->count - 1];
 	for (size_t i = 1; i + 1 < growth->count; i++)

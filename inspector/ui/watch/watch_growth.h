@@ -5,7 +5,8 @@
 /*
  * What one process has more and more of, type by type, while it is watched. Of all its censuses few are
  * kept: the first, the last, and some in between, the closer together the younger they are. So its
- * memory does not depend on how long it is watched, nor on how many types a process makes.
+ * memory does not depend on how long it is watched, nor without bound on how many types a process makes: a
+ * census takes some 7 MB at the very worst.
  */
 
 #include <stdbool.h>
@@ -15,9 +16,9 @@
 #include "heap/counter.h"
 
 enum {
-	WATCH_GROWTH_KEPT_MAX = 6,
-	/** Types kept of a census, those with most objects. */
-	WATCH_GROWTH_TYPES_MAX = 4096,
+	WATCH_GROWTH_KEPT_MAX = 12,
+	/** Of a process that ever has more, no types are kept. */
+	WATCH_GROWTH_TYPES_MAX = 65536,
 };
 
 struct watch_growth_moment {
@@ -31,9 +32,8 @@ struct watch_growth {
 	/** In the order of time. */
 	struct watch_growth_moment moments[WATCH_GROWTH_KEPT_MAX];
 	size_t count;
-	/** The most types that a census had beyond those kept: objects of rare types may be missing in what
-	 *  is told, and none of the others. */
-	size_t cut_count;
+	/** A census had too many types: from then on there are totals alone. */
+	bool types_unknown;
 };
 
 /** Takes what is in @a census, which is later than all before. */
@@ -45,7 +45,7 @@ const struct census *watch_growth_last(const struct watch_growth *growth);
 /** From the first census to the last; 0 when there are not two. */
 int64_t watch_growth_span_ms(const struct watch_growth *growth);
 
-/** What changed since the first census; empty when there are not two. Names live until the next
+/** What changed since the first census; empty when there are not two, or types are not known. Names live until the next
  *  watch_growth_add(). The caller deinits. */
 MUST_USE struct error *watch_growth_find(const struct watch_growth *growth, struct changes *ret);
 
@@ -55,8 +55,9 @@ double watch_growth_per_minute(int64_t count, int64_t span_ms);
 /**
  * How many objects came lately, by the minute: of the type called @a type, or of all for NULL. Lately is
  * since a minute ago or longer, as there is a census; within the first minute it is since the beginning,
- * as if that were a minute ago: what came in a second says nothing about a minute. False when there are not two
- * censuses.
+ * as if that were a minute ago: what came in a second says nothing about a minute. Where points come every
+ * 15 seconds or more often that is never longer ago than 80 seconds: a burst shows. False when there are not
+ * two censuses, and for a type when types are not known.
  */
 bool watch_growth_rate(const struct watch_growth *growth, const char *type, double *ret);
 

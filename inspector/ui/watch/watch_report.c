@@ -304,19 +304,18 @@ static struct error *watch_types_begin(struct report *report, bool several, bool
 			    WATCH_TYPE_COLUMNS - skipped);
 }
 
-static struct error *watch_report_cut(struct report *report, const struct fleet *fleet)
+static struct error *watch_report_unknown(struct report *report, const struct fleet *fleet)
 {
-	size_t cut = 0;
+	struct error *error = NULL;
 
-	for (size_t i = 0; i < fleet->count; i++)
-		if (fleet->members[i]->growth.cut_count > cut)
-			cut = fleet->members[i]->growth.cut_count;
-	if (!cut)
-		return NULL;
-	return report_note(report,
-			   "of each count the %d types with most objects were kept, and up to %zu "
-			   "with fewer were not",
-			   WATCH_GROWTH_TYPES_MAX, cut);
+	for (size_t i = 0; i < fleet->count && !error; i++)
+		if (fleet->members[i]->growth.types_unknown)
+			error = report_note(
+				report,
+				"growth by type is not known of process %d: it has or had "
+				"more than %d types",
+				fleet->members[i]->identity.pid, WATCH_GROWTH_TYPES_MAX);
+	return error;
 }
 
 static struct error *watch_report_types(struct report *report, const struct fleet *fleet,
@@ -337,7 +336,7 @@ static struct error *watch_report_types(struct report *report, const struct flee
 	}
 	if (!error && shown && rows.more_count)
 		error = report_note(report, "%zu more types changed (--top)", rows.more_count);
-	return error ? error : watch_report_cut(report, fleet);
+	return error ? error : watch_report_unknown(report, fleet);
 }
 
 struct error *watch_report_end(struct report *report, const struct fleet *fleet,
