@@ -130,11 +130,12 @@ static bool parse_stat(const char *text, struct process_status *ret)
 	if (!open || !close || close < open)
 		return false;
 	snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)(close - open - 1), open + 1);
-	// Fields 3 (state), 9 (flags), 20 (num_threads) and 22 (starttime) of proc(5).
+	// Fields 3 (state), 9 (flags), 20 (num_threads), 22 (starttime) and 28 (startstack) of proc(5).
 	if (sscanf(close + 1,
 		   " %c %*d %*d %*d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
-		   " %zu %*d %" SCNu64,
-		   &ret->state, &flags, &ret->thread_count, &ret->start_ticks) != 4)
+		   " %zu %*d %" SCNu64 " %*u %*d %*u %*u %*u %" SCNu64,
+		   &ret->state, &flags, &ret->thread_count, &ret->start_ticks,
+		   &ret->stack_start) < 4)
 		return false;
 	ret->kernel_thread = flags & task_flag_kthread;
 	return true;

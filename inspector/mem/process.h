@@ -28,6 +28,9 @@ struct process_status {
 	uid_t uid;
 	/** Start time in clock ticks after boot: with the pid it names a process for good. */
 	uint64_t start_ticks;
+	/** Where the stack of its program began, another place after exec mostly; 0 where the kernel does not
+	 *  tell. */
+	uint64_t stack_start;
 	/** In bytes. */
 	uint64_t rss_bytes;
 	uint64_t vss_bytes;

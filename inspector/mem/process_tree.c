@@ -23,6 +23,7 @@ bool process_identify(pid_t pid, struct process_identity *ret)
 	if (error || process_state_is_dead(status.state))
 		return false;
 	ret->start_ticks = status.start_ticks;
+	ret->stack_start = status.stack_start;
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 	if (stat(path, &program) == 0) {
 		ret->program_device = program.st_dev;
@@ -35,10 +36,12 @@ bool process_identity_is(const struct process_identity *one, const struct proces
 {
 	// A process that is about to end has no program any more: that is no other one.
 	bool unknown = !one->program_inode || !other->program_inode;
+	bool unknown_start = !one->stack_start || !other->stack_start;
 
 	return one->pid == other->pid && one->start_ticks == other->start_ticks &&
 	       (unknown || (one->program_device == other->program_device &&
-			    one->program_inode == other->program_inode));
+			    one->program_inode == other->program_inode)) &&
+	       (unknown_start || one->stack_start == other->stack_start);
 }
 
 struct tree_process {

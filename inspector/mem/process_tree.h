@@ -20,6 +20,8 @@ struct process_identity {
 	/** The file of its program; 0 where the kernel does not tell. */
 	uint64_t program_device;
 	uint64_t program_inode;
+	/** Tells a program from the same that was started anew in its place; 0 where the kernel does not tell. */
+	uint64_t stack_start;
 };
 
 /** False when there is no such process. */

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from support.watching import FAST, wait_for
+from support.watching import FAST, samples, wait_for
 
 KEPT = "__main__.Kept"
 
@@ -171,6 +171,27 @@ def test_a_file_that_is_there_is_left_alone(growing, leakinspect, tmp_path):
     assert precious.read_text() == "all my work"
     assert leakinspect.run(*words, "--force").returncode == 0
     assert '"snapshot"' in precious.read_text()
+
+
+def test_of_more_types_than_can_be_kept_nothing_is_told_by_type(growing, watching, points, tmp_path):
+    saved, metrics = tmp_path / "leak.snapshot", tmp_path / "leak.prom"
+    one = watching(growing.pid, *FAST, "--record", points.path, "--metrics", metrics, "--types",
+                   "--when", "growth(__main__.T65999)>0/min", "--when", "garbage>0",
+                   "--save", saved)
+    points.wait_for_more()
+    growing.ask("types 66000")
+    growing.ask("litter 1")
+    points.wait_for_more()
+    found = samples(metrics.read_text(encoding="utf-8"))
+    assert found["leakinspect_types_known", (str(growing.pid),)] == 0
+    assert found["leakinspect_objects_growth", (str(growing.pid),)] > 66000
+    assert not [key for key in found if key[0].startswith("leakinspect_type_")]
+    status, out, _ = one.end()
+    assert status == 0 and not saved.exists()
+    assert out.count("has more than 65536 types: growth by type is not known from now on") == 1
+    assert "growth by type is not known of process %d" % growing.pid in out
+    assert "--save: the process has or had more than 65536 types" in out
+    assert "garbage>0: it is 1" in out and "T65999" not in out
 
 
 def test_each_process_fires_for_itself(debian_python, start, leakinspect, tmp_path):

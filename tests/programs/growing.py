@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Grows as it is told: "grow N" keeps N more instances, "litter N" puts N more into gc.garbage, "big N"
 keeps N more bytes, "swing N" has just N of another kind, "cycles N" makes N cycles that die and collects
-them, "stats" tells gc.get_stats() where there is one, "become" turns it into a sleeping program."""
+them, "types N" makes N types with an instance each, "stats" tells gc.get_stats() where there is one,
+"become" turns it into a sleeping program."""
 import gc
 import json
 import os
@@ -54,9 +55,14 @@ def stats():
     return json.dumps(gc.get_stats()) if hasattr(gc, "get_stats") else "null"
 
 
+def types(count):
+    for number in range(int(count)):
+        kept.append(type("T%d" % number, (object,), {"__slots__": ()})())
+
+
 def become():
     os.execvp("sleep", ["sleep", "600"])
 
 
 conversation.serve({"grow": grow, "litter": litter, "big": more, "swing": swing, "cycles": cycles,
-                    "stats": stats, "become": become})
+                    "types": types, "stats": stats, "become": become})

@@ -31,6 +31,7 @@ static int given_a_process(void **state)
 		.objects_bytes = 600000,
 		.growth = -7,
 		.garbage = 3,
+		.types_known = true,
 		.points = 4,
 		.stops = 9,
 		.pause_seconds = 0.0425,

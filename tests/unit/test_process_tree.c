@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/personality.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,37 @@ static void no_more_are_told_than_asked_for(void **state)
 	free(found);
 }
 
+static void a_program_that_is_started_anew_is_another_one(void **state)
+{
+	struct process_identity before, after;
+	int orders[2], answers[2];
+	char byte;
+
+	assert_int_equal(pipe(orders) | pipe(answers), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		dup2(orders[0], 0);
+		dup2(answers[1], 1);
+		execlp("sh", "sh", "-c", "echo; read line; exec sh -c 'echo; read line'", NULL);
+		_exit(1);
+	}
+	assert_int_equal(read(answers[0], &byte, 1), 1);
+	assert_true(process_identify(pid, &before));
+	assert_int_equal(write(orders[1], "\n", 1), 1);
+	assert_int_equal(read(answers[0], &byte, 1), 1);
+	assert_true(process_identify(pid, &after));
+	assert_true(before.program_inode == after.program_inode);
+	// Without randomised addresses nobody can tell.
+	if (before.stack_start && !(personality(0xffffffff) & ADDR_NO_RANDOMIZE))
+		assert_false(process_identity_is(&before, &after));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	for (int i = 0; i < 2; i++) {
+		close(orders[i]);
+		close(answers[i]);
+	}
+}
+
 static void a_process_is_itself_until_it_runs_another_program(void **state)
 {
 	struct process_identity before, same, after;
@@ -131,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(children_of_children_are_found),
 		TEST(no_more_are_told_than_asked_for),
+		TEST(a_program_that_is_started_anew_is_another_one),
 		TEST(a_process_is_itself_until_it_runs_another_program),
 	};
 

@@ -65,6 +65,7 @@ VALUE(objects, metrics_number(process->objects))
 VALUE(objects_bytes, metrics_number(process->objects_bytes))
 VALUE(growth, metrics_number(process->growth))
 VALUE(garbage, metrics_number(process->garbage))
+VALUE(types_known, metrics_number(process->types_known))
 VALUE(points, metrics_number((int64_t)process->points))
 VALUE(stops, metrics_number((int64_t)process->stops))
 VALUE(pause, metrics_real(process->pause_seconds))
@@ -105,6 +106,9 @@ static const struct metrics_family metrics_families[] = {
 	 .of_generation = generation_value_collected},
 	{"python_gc_objects_uncollectable", METRICS_COUNTER,
 	 "Uncollectable objects found during GC", .of_generation = generation_value_uncollectable},
+	{"leakinspect_types_known", METRICS_GAUGE,
+	 "Whether types are told of: of a process that ever had too many they are not.",
+	 .of_process = value_types_known},
 	{"leakinspect_type_objects", METRICS_GAUGE, "Objects of a type.",
 	 .of_type = type_value_count},
 	{"leakinspect_type_bytes", METRICS_GAUGE, "Size of the objects of a type.",

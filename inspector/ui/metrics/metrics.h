@@ -59,6 +59,8 @@ struct metrics_process {
 	int64_t objects_bytes;
 	int64_t growth;
 	int64_t garbage;
+	/** Whether the types below are told of, or are too many. */
+	int64_t types_known;
 	/** Since it is watched: points, stops for them, and for how long it stood still in all. */
 	uint64_t points;
 	uint64_t stops;

@@ -103,6 +103,7 @@ static struct error *publish_member(const struct fleet_member *member, size_t to
 		.pss_bytes = publish_value(recorder, RECORDER_PSS),
 		.objects = publish_value(recorder, RECORDER_OBJECTS),
 		.garbage = publish_value(recorder, RECORDER_GARBAGE),
+		.types_known = counted ? !member->growth.types_unknown : METRICS_ABSENT,
 		.objects_bytes = METRICS_ABSENT,
 		.growth = METRICS_ABSENT,
 		.points = recorder->point_count,
