@@ -82,6 +82,22 @@ struct error *output_open(const char *path, bool force, struct output *ret)
 	return error;
 }
 
+struct error *output_check_ours(const char *path, bool (*is_ours)(const char *begin))
+{
+	char begin[OUTPUT_BEGIN_BYTES + 1] = "";
+	struct stat status;
+
+	if (stat(path, &status) < 0 || !S_ISREG(status.st_mode) || !status.st_size)
+		return NULL;
+	_cleanup_file_ FILE *in = fopen(path, "re");
+	size_t length = in ? fread(begin, 1, OUTPUT_BEGIN_BYTES, in) : 0;
+	begin[length] = '\0';
+	if (!length || is_ours(begin))
+		return NULL;
+	return error_create(ERROR_FAILED, "'%s' exists and is none of ours; --force overwrites it",
+			    path);
+}
+
 struct error *output_hold(struct output *ret)
 {
 	*ret = (struct output){.is_held = true, .owned = true};

@@ -13,6 +13,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
+enum { OUTPUT_BEGIN_BYTES = 63 };
+
 struct output {
 	FILE *stream;
 	/** NULL for what was not opened here. */
@@ -29,6 +31,13 @@ struct output {
 
 /** @a path NULL is stdout. ERROR_FAILED when the file exists, unless @a force. */
 MUST_USE struct error *output_open(const char *path, bool force, struct output *ret);
+
+/**
+ * For files that are written anew again and again: ERROR_FAILED when there is a file at @a path of which
+ * @a is_ours says, of its first OUTPUT_BEGIN_BYTES at most, NUL-terminated, that it was not written by us.
+ * What is empty, a device, or cannot be read is none's.
+ */
+MUST_USE struct error *output_check_ours(const char *path, bool (*is_ours)(const char *begin));
 
 /** For an answer that somebody else shows when it is whole. */
 MUST_USE struct error *output_hold(struct output *ret);

@@ -330,6 +330,19 @@ def test_the_logs_have_the_forms_of_old(service, interpreter, leakinspect, tmp_p
         assert int(found.group(3)) >= int(found.group(4)) > 0
 
 
+def test_a_file_of_another_kind_is_no_scoreboard(debian_service, leakinspect, tmp_path):
+    precious = tmp_path / "precious"
+    words = ["load", debian_service.pid, "-N", "1", "--scoreboard", precious]
+    precious.write_text("all my work\n")
+    done = leakinspect.run(*words, "--", "true")
+    assert done.returncode == 1 and "--force" in done.stderr
+    assert precious.read_text() == "all my work\n"
+    # Its own is written anew, and another's when that is asked for.
+    for options in (["--force"], []):
+        assert leakinspect.run(*words, *options, "--", "true").returncode == 0
+        assert SCOREBOARD.match(precious.read_text())
+
+
 def test_no_log_is_written_unasked(debian_service, leakinspect, tmp_path):
     leakinspect.run("load", debian_service.pid, "-N", "2", "--", "true", cwd=tmp_path)
     assert list(tmp_path.iterdir()) == []

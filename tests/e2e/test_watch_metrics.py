@@ -364,3 +364,15 @@ def test_types_are_told_at_the_end(growing, watching, leakinspect, tmp_path):
     assert re.search(r"^(?:types: none|TYPE +COUNT +GROWTH +PER MINUTE +SIZE +TREND)$", text,
                      re.MULTILINE)
     assert "TREND" not in leakinspect.run("watch", growing.pid, "-c", 2, *FAST).stdout
+
+
+def test_a_file_of_another_kind_is_not_overwritten(growing, leakinspect, tmp_path):
+    precious = tmp_path / "precious"
+    words = ["watch", growing.pid, "-c", "1", "--metrics", precious]
+    precious.write_text("all my work\n")
+    done = leakinspect.run(*words)
+    assert done.returncode == 1 and "--force" in done.stderr
+    assert precious.read_text() == "all my work\n"
+    for options in (["--force"], []):
+        assert leakinspect.run(*words, *options).returncode == 0
+        assert "leakinspect_objects" in precious.read_text()

@@ -230,6 +230,8 @@ struct error *load_init(struct load *ret, struct inspected *inspected,
 	if (!error && !ret->program)
 		error = error_create(ERROR_FAILED, "there is no program '%s'%s", name,
 				     strchr(name, '/') ? "" : " on PATH");
+	if (!error && options->scoreboard && !options->force)
+		error = scoreboard_check_file(options->scoreboard, inspected->pid);
 	return error ? error : load_look(ret);
 }
 

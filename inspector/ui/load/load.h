@@ -18,6 +18,8 @@ struct load_options {
 	uint64_t settle_ns;
 	/** Files to write at each look, or NULL (ui/load/scoreboard.h, ui/load/memory_log.h). */
 	const char *scoreboard;
+	/** A file of another kind may be there where the scoreboard goes. */
+	bool force;
 	const char *leak_log;
 	const char *memory_log;
 };

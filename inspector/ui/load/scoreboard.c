@@ -56,6 +56,21 @@ static struct error *type_append(struct text *into, const struct snapshot *snaps
 	return error ? error : text_append(into, "'>", 2);
 }
 
+static bool is_scoreboard(const char *begin)
+{
+	size_t digits = strspn(begin, "0123456789");
+
+	return digits && !strncmp(begin + digits, ".0\n", 3);
+}
+
+struct error *scoreboard_check_file(const char *pattern, int pid)
+{
+	_cleanup_text_ struct text path = {0};
+	struct error *error = pattern_expand(pattern, pid, &path);
+
+	return error ? error : output_check_ours(text_chars(&path), is_scoreboard);
+}
+
 struct error *scoreboard_write(const char *pattern, const struct snapshot *snapshot)
 {
 	_cleanup_text_ struct text path = {0};

@@ -24,6 +24,9 @@
 /** ERROR_USAGE for an empty @a pattern, and for a % in it that is neither %d nor %%. */
 MUST_USE struct error *scoreboard_check(const char *pattern);
 
+/** ERROR_FAILED when a file of that name is there and is no scoreboard. */
+MUST_USE struct error *scoreboard_check_file(const char *pattern, int pid);
+
 /** Writes the scoreboard of @a snapshot: its RSS in bytes, then each type with its number of
  *  objects, most first. The file's name is @a pattern with the process id for %d and % for %%. It
  *  has its name only when it is whole, and then instead of the one before. ERROR_FAILED when it

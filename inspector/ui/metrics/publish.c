@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/metrics/publish.h"
 
+#include <string.h>
+
 #include <stdlib.h>
 
 #include "ui/output.h"
@@ -131,6 +133,19 @@ struct error *publish_gather(const struct fleet *fleet, size_t top, struct metri
 	// Each is the one or the other, also one whose end nobody has noticed yet.
 	ret->ended_count = ret->opened_count - ret->count;
 	return error;
+}
+
+// Whichever of the two formats.
+static bool is_metrics(const char *begin)
+{
+	static const char mark[] = "# HELP leakinspect_";
+
+	return !strncmp(begin, mark, strlen(mark));
+}
+
+struct error *publish_check_file(const char *path)
+{
+	return output_check_ours(path, is_metrics);
 }
 
 struct error *publish_to_file(const struct metrics *metrics, const char *path)

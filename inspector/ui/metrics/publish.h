@@ -13,6 +13,9 @@
  *  too. */
 MUST_USE struct error *publish_gather(const struct fleet *fleet, size_t top, struct metrics *ret);
 
+/** ERROR_FAILED when a file is there that has no metrics of ours in it. */
+MUST_USE struct error *publish_check_file(const char *path);
+
 /** In the place of what was there: who reads the file meanwhile has the one or the other. */
 MUST_USE struct error *publish_to_file(const struct metrics *metrics, const char *path);
 

@@ -143,6 +143,7 @@ static struct load_options load_options_of(const struct arguments *arguments)
 		.words = arguments->words,
 		.settle_ns = load_settle_ns,
 		.scoreboard = values[LOAD_SCOREBOARD].text,
+		.force = arguments_has(arguments, ARGUMENTS_FORCE),
 		.leak_log = values[LOAD_LEAK_LOG].text,
 		.memory_log = values[LOAD_MEMORY_LOG].text,
 	};

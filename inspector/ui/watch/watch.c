@@ -202,7 +202,9 @@ static struct error *watch_open(struct watch *watch, void (*tell)(const char *te
 	struct command_context *context = watch->context;
 	struct error *error = NULL;
 
-	if (options->listen)
+	if (options->metrics && !arguments_has(context->arguments, ARGUMENTS_FORCE))
+		error = publish_check_file(options->metrics);
+	if (!error && options->listen)
 		error = metrics_server_start(options->listen, &watch->server);
 	if (!error && options->listen)
 		tell(metrics_server_url(watch->server));
