@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/metrics/publish.h"
 
-#include <string.h>
-
 #include <stdlib.h>
+#include <string.h>
 
 #include "ui/output.h"
 

@@ -45,8 +45,8 @@ const struct census *watch_growth_last(const struct watch_growth *growth);
 /** From the first census to the last; 0 when there are not two. */
 int64_t watch_growth_span_ms(const struct watch_growth *growth);
 
-/** What changed since the first census; empty when there are not two, or types are not known. Names live until the next
- *  watch_growth_add(). The caller deinits. */
+/** What changed since the first census; empty when there are not two, or types are not known.
+ *  Names live until the next watch_growth_add(). The caller deinits. */
 MUST_USE struct error *watch_growth_find(const struct watch_growth *growth, struct changes *ret);
 
 /** @a count, what came in @a span_ms, as what comes in a minute; 0 for no time. */
