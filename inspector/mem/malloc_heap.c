@@ -67,7 +67,8 @@ static struct error *regions_add(struct malloc_regions *regions, enum malloc_reg
  * behind it, or in an earlier heap of the same arena; then the heap before, and the bytes in use. Those
  * end before the mapping does when the heap has shrunk. 0 when the mapping is no such heap.
  */
-static addr_t region_thread_heap_end(struct mem_source *source, const struct mapping *mapping)
+static addr_t region_thread_heap_end(struct mem_source *source, const struct maps *maps,
+				     const struct mapping *mapping)
 {
 	struct {
 		addr_t arena_at;
@@ -83,6 +84,11 @@ static addr_t region_thread_heap_end(struct mem_source *source, const struct map
 	if (!readable || info.arena_at % CHUNK_ALIGN != 0 ||
 	    info.arena_at % THREAD_HEAP_ALIGN >= PAGE_BYTES ||
 	    info.arena_at % THREAD_HEAP_ALIGN == 0)
+		return 0;
+	// One mapping of a library in 16,384 begins at such a place, and a small number looks like one.
+	const struct mapping *arena = maps_find(maps, info.arena_at);
+	if (!arena || !(arena->flags & MAPPING_WRITE) ||
+	    arena->start > info.arena_at - info.arena_at % THREAD_HEAP_ALIGN)
 		return 0;
 	if (info.bytes == 0 || info.bytes % PAGE_BYTES != 0 ||
 	    info.bytes > mapping->end - mapping->start)
@@ -104,7 +110,8 @@ struct error *malloc_regions_find(struct mem_source *source, const struct maps *
 			    (MAPPING_READ | MAPPING_WRITE) ||
 		    mapping->flags & MAPPING_SHARED || (!is_brk && !mapping_is_anonymous(mapping)))
 			continue;
-		addr_t heap_end = is_brk ? mapping->end : region_thread_heap_end(source, mapping);
+		addr_t heap_end =
+			is_brk ? mapping->end : region_thread_heap_end(source, maps, mapping);
 		if (heap_end) {
 			error = regions_add(ret, MALLOC_REGION_HEAP, mapping->start, heap_end);
 			if (error)

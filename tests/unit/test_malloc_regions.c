@@ -172,6 +172,29 @@ static void the_heap_of_a_thread_is_told_by_its_place_and_its_arena(void **state
 		       2);
 }
 
+static void a_number_is_no_arena(void **state)
+{
+	struct given *given = *state;
+	const addr_t aligned = 0x7f5400000000, elsewhere = aligned + (64 << 20);
+	// Small, or where nothing is mapped that begins with the arena's heap.
+	const uint64_t arenas[] = {0x40, 0x7f1000000030, elsewhere + 0x30};
+	char maps[200];
+
+	snprintf(maps, sizeof(maps),
+		 "%llx-%llx rw-p 00000000 00:00 0 \n%llx-%llx r--p 00000000 00:00 0 \n",
+		 (unsigned long long)aligned, (unsigned long long)aligned + 0x2000,
+		 (unsigned long long)elsewhere, (unsigned long long)elsewhere + 0x1000);
+	for (size_t i = 0; i < ARRAY_COUNT(arenas); i++) {
+		uint64_t words[3] = {arenas[i], 0, 0x2000};
+		fake_source_add(given->fake, aligned, words, sizeof(words));
+		find_regions(given, maps, NULL, 0);
+		assert_regions(
+			given,
+			(struct malloc_region[]){{MALLOC_REGION_MAPPED, aligned, aligned + 0x2000}},
+			1);
+	}
+}
+
 static void the_heap_of_a_thread_ends_where_it_gave_memory_back(void **state)
 {
 	struct given *given = *state;
@@ -306,6 +329,7 @@ int main(void)
 		WITH_MEMORY(blocks_may_be_in_the_heap_and_in_anonymous_memory_one_can_write),
 		WITH_MEMORY(what_is_known_to_be_something_else_is_left_out),
 		WITH_MEMORY(the_heap_of_a_thread_is_told_by_its_place_and_its_arena),
+		WITH_MEMORY(a_number_is_no_arena),
 		WITH_MEMORY(the_heap_of_a_thread_ends_where_it_gave_memory_back),
 		WITH_MEMORY(an_aligned_mapping_that_cannot_be_read_is_no_heap),
 		WITH_MEMORY(a_chunk_with_a_mapping_of_its_own_is_found_among_pages),
