@@ -7,40 +7,54 @@
 #include "analyze/censuses/changes.h"
 #include "analyze/freed.h"
 
-// What a collection would free, type by type; *@a ret_collects: one will come.
-static struct error *garbage_take(struct load *load, struct census *ret, bool *ret_collects)
+static struct error *add_freed(struct census *census, const char *name, uint64_t count)
+{
+	struct census_row *row = &census->rows[census->row_count];
+
+	*row = (struct census_row){.name = strdup(name), .count = count};
+	if (!row->name)
+		return error_no_memory();
+	census->row_count++;
+	return NULL;
+}
+
+// By name: types of one name are one to whoever reads.
+static struct error *freed_by_name(const struct heap *heap, struct census *ret)
 {
 	_cleanup_garbage_ struct garbage garbage = {0};
 	_cleanup_free_ uint64_t *freed = NULL;
+	struct error *error = garbage_find(heap, &garbage);
+
+	if (!error)
+		error = freed_count(heap, &garbage, &freed);
+	if (error)
+		return error;
+	ret->rows = calloc((size_t)heap->type_count + 1, sizeof(*ret->rows));
+	if (!ret->rows)
+		return error_no_memory();
+	for (uint32_t i = 0; i < heap->type_count && !error; i++)
+		if (freed[i])
+			error = add_freed(ret, heap->types[i].name, freed[i]);
+	census_merge(ret);
+	return error;
+}
+
+// What a collection would free, type by type; *@a ret_collects: one will come.
+static struct error *garbage_take(struct load *load, struct census *ret, bool *ret_collects)
+{
 	const struct inspected_graph *graph;
 
 	*ret = (struct census){0};
-	// What was built before is of another moment.
+	// What was built before is of another moment, and nobody needs this one while the load runs.
 	inspected_forget(load->inspected);
 	struct error *error = inspected_graph(load->inspected, &graph);
-	if (error)
-		return error;
-	load->stops += graph->look.stops;
-	load->pause_total_ns += graph->look.pause_total_ns;
-	*ret_collects = graph->heap->collector.enabled;
-	error = garbage_find(graph->heap, &garbage);
-	if (!error)
-		error = freed_count(graph->heap, &garbage, &freed);
-	ret->rows = error ? NULL : calloc((size_t)graph->heap->type_count + 1, sizeof(*ret->rows));
-	if (!error && !ret->rows)
-		error = error_no_memory();
-	for (uint32_t i = 0; !error && i < graph->heap->type_count; i++) {
-		if (!freed[i])
-			continue;
-		struct census_row *row = &ret->rows[ret->row_count];
-		*row = (struct census_row){.name = strdup(graph->heap->types[i].name),
-					   .count = freed[i]};
-		if (row->name)
-			ret->row_count++;
-		else
-			error = error_no_memory();
+	if (!error) {
+		load->stops += graph->look.stops;
+		load->pause_total_ns += graph->look.pause_total_ns;
+		*ret_collects = graph->heap->collector.enabled;
+		error = freed_by_name(graph->heap, ret);
 	}
-	census_merge(ret);
+	inspected_forget(load->inspected);
 	return error;
 }
 
