@@ -57,7 +57,8 @@ FAST = ("-i", "200ms", "--max-pause-share", "100%")
 
 
 def test_types_are_shown_by_growth_in_place(growing, screen):
-    one = screen(growing.pid, *FAST)
+    # Wide enough for the program's path, wherever that is.
+    one = screen(growing.pid, *FAST, columns=250)
     wait_for(one, r"^watching %d for \d+ s, every 200 ms: .*growing\.py$" % growing.pid)
     wait_for(one, r"^rss [\d.]+ MiB \(\+0 B\)   objects [\d,]+ \(\+0\)   garbage 0 \(\+0\)   "
                   r"stood still [\d.]+ %$")

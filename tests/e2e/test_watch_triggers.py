@@ -209,7 +209,7 @@ def test_each_process_fires_for_itself(debian_python, start, leakinspect, tmp_pa
     (["--save", "x"], "--save wants a condition"),
     (["--no-stop", "--when", "objects>5"], "not with --no-stop"),
     (["--no-stop", "--when", "rss>5", "--save", "x"], "not with --no-stop"),
-    (["--when", "rss>5", "--save", "%x"], "after % comes p"),
+    (["--when", "rss>5", "--save", "%x"], "--save: '%x' in '%x' is none of %p, %t, and %%"),
     (["--when", "rss>5", "--children", "--save", "x"], "%p"),
 ])
 def test_wrong_words_are_status_2(growing, leakinspect, words, said):

@@ -67,7 +67,8 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 		      const struct session_look *look, const struct census *census,
 		      struct report_head *ret)
 {
-	*ret = (struct report_head){.verb = verb, .runtime = "cpython", .version = "3.11.2"};
+	*ret = (struct report_head){
+		.verb = verb, .pid = inspected->pid, .runtime = "cpython", .version = "3.11.2"};
 }
 
 static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)

@@ -185,7 +185,8 @@ static void fake_head(const struct inspected *inspected, const char *verb,
 		      const struct session_look *look, const struct census *census,
 		      struct report_head *ret)
 {
-	*ret = (struct report_head){.runtime = "cpython", .version = "2.7.18"};
+	*ret = (struct report_head){
+		.pid = inspected->pid, .runtime = "cpython", .version = "2.7.18"};
 }
 
 static struct error *fake_arguments(struct inspected *inspected, char **ret, size_t *ret_bytes)

@@ -11,7 +11,8 @@ enum {
 	NOTE_ALIGN = 4,
 };
 
-bool core_bytes_copy(const struct core_bytes *from, uint64_t offset, void *into, size_t bytes)
+static bool core_bytes_copy(const struct core_bytes *from, uint64_t offset, void *into,
+			    size_t bytes)
 {
 	if (offset > from->count || bytes > from->count - offset)
 		return false;

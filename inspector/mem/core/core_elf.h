@@ -29,9 +29,6 @@ struct core_build_id {
 	size_t count;
 };
 
-/** @a bytes at @a offset into @a into; false when they are not all there. */
-bool core_bytes_copy(const struct core_bytes *from, uint64_t offset, void *into, size_t bytes);
-
 /** False when it is no ELF header of 64 bits in the byte order of this machine. */
 bool core_elf_header(const struct core_bytes *bytes, Elf64_Ehdr *ret);
 

@@ -13,7 +13,7 @@
 #include "base/text.h"
 #include "ui/output.h"
 #include "ui/record/snapshot.h"
-#include "ui/watch/file_name.h"
+#include "ui/watch/watch_options.h"
 
 enum { ALARMS_WAIT_MS = 50, ALARMS_VARIABLE_CHARS = 400 };
 
@@ -89,7 +89,7 @@ static struct error *alarm_save(const struct alarms *alarms, struct alarm *alarm
 	_cleanup_output_ struct output output = {0};
 	_cleanup_free_ char *path = NULL;
 	struct error *error =
-		file_name_expand(alarms->options->save, alarm->pid, alarm->time_ms, &path);
+		watch_file_name(alarms->options->save, alarm->pid, alarm->time_ms, &path);
 
 	if (!error)
 		error = output_open(path, alarms->force, &output);

@@ -238,7 +238,6 @@ struct error *load_init(struct load *ret, struct inspected *inspected,
 void load_garbage_forget(struct load *load)
 {
 	census_deinit(&load->freed);
-	load->has_freed = false;
 }
 
 void load_drop_looks(struct load *load)

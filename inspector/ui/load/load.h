@@ -59,9 +59,9 @@ struct load {
 	unsigned iteration_count;
 	/** Somebody asked us to stop in the middle of it. */
 	bool is_interrupted;
-	/** What a collection would have freed before the last iteration, by type (ui/load/load_garbage.h). */
+	/** What a collection would have freed before the last iteration, by type (ui/load/load_garbage.h);
+	 *  without rows where that was not looked at, or nobody collects. */
 	struct census freed;
-	bool has_freed;
 	/** Over all looks, those of earlier blocks too. */
 	unsigned stops;
 	uint64_t pause_total_ns;

@@ -85,7 +85,9 @@ struct error *load_garbage_note(struct load *load, bool always)
 	if (error || !wanted)
 		return error;
 	error = garbage_take(load, &load->freed, &collects);
-	load->has_freed = !error && collects;
+	// What nobody frees is growth.
+	if (error || !collects)
+		load_garbage_forget(load);
 	return error;
 }
 
@@ -128,7 +130,7 @@ struct error *load_garbage_leave_out(struct load *load, struct load_growth *grow
 	_cleanup_census_ struct census freed = {0};
 	bool collects;
 
-	if (!growth->growth.row_count || !load->has_freed)
+	if (!growth->growth.row_count || !load->freed.rows)
 		return NULL;
 	struct error *error = garbage_take(load, &freed, &collects);
 	return error || !collects ? error : move_waiting(load, &freed, growth);

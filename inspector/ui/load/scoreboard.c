@@ -3,35 +3,25 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "analyze/censuses/changes.h"
+#include "ui/file_name.h"
 #include "ui/load/log_line.h"
 #include "ui/output.h"
 #include "ui/report/safe_text.h"
 
 static struct error *pattern_expand(const char *pattern, int pid, struct text *into)
 {
-	const char *percent;
-	struct error *error;
+	char digits[16];
+	const struct file_name_value values[] = {{'d', digits}};
 
 	if (!*pattern)
 		return error_create(ERROR_USAGE, "the scoreboard has no name");
-	for (; (percent = strchr(pattern, '%')); pattern = percent + 2) {
-		error = text_append(into, pattern, (size_t)(percent - pattern));
-		if (!error && percent[1] == 'd')
-			error = text_appendf(into, "%d", pid);
-		else if (!error && percent[1] == '%')
-			error = text_append(into, "%", 1);
-		else if (!error)
-			error = error_create(ERROR_USAGE,
-					     "'%s' in the scoreboard's name: only %%d, the process "
-					     "id, and %%%% are known",
-					     percent);
-		if (error)
-			return error;
-	}
-	return text_append(into, pattern, strlen(pattern));
+	snprintf(digits, sizeof(digits), "%d", pid);
+	struct error *error = file_name_fill(pattern, values, 1, into);
+	return error ? error_prefix(error, "--scoreboard") : NULL;
 }
 
 struct error *scoreboard_check(const char *pattern)

@@ -24,8 +24,7 @@ struct error *record_process_read(struct inspected *inspected, struct record_pro
 	if (error)
 		return error;
 	inspected_head(inspected, "watch", NULL, NULL, &head);
-	*ret = (struct record_process){.pid = inspected->core ? head.pid : inspected->pid,
-				       .start_ticks = status.start_ticks};
+	*ret = (struct record_process){.pid = head.pid, .start_ticks = status.start_ticks};
 	snprintf(ret->runtime, sizeof(ret->runtime), "%s", head.runtime ?: "");
 	snprintf(ret->version, sizeof(ret->version), "%s", head.version ?: "");
 	snprintf(ret->build, sizeof(ret->build), "%s", head.build ?: "");

@@ -126,7 +126,6 @@ static struct error *recorder_count(struct recorder *recorder, struct inspected 
 		recorder->truncated = census.truncated;
 	if (recorder->options.keeps_census) {
 		recorder->census = census;
-		recorder->has_census = true;
 		census = (struct census){0};
 	}
 	return NULL;
@@ -230,7 +229,6 @@ static struct error *recorder_measure(struct recorder *recorder, struct inspecte
 	point.pause_total_ns = 0;
 	point.inexact = false;
 	census_deinit(&recorder->census);
-	recorder->has_census = false;
 	*ret_alive = recorder_read_memory(recorder, &point);
 	if (!*ret_alive)
 		return NULL;

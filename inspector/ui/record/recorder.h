@@ -59,8 +59,8 @@ struct recorder {
 	int64_t values[RECORD_SERIES_MAX];
 	/** How the stops of this run went; and the last census. */
 	struct session_look look;
-	/** The last point has one; its owner may take what is in it. With options.keeps_census. */
-	bool has_census;
+	/** That of the last point, with options.keeps_census; without rows where there was none. Its owner may
+	 *  take what is in it. */
 	struct census census;
 	/** What the runtime's own collections came to, at the last point that could tell. */
 	struct target_gc_stats gc_stats[TARGET_GENERATIONS_MAX];

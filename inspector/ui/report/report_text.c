@@ -37,17 +37,11 @@ struct report_text {
 PRINTF_LIKE(2, 3)
 static struct error *report_text_line(struct text *into, const char *format, ...)
 {
-	_cleanup_free_ char *line = NULL;
 	va_list args;
 
 	va_start(args, format);
-	int length = vasprintf(&line, format, args);
+	struct error *error = safe_text_vappendf(into, format, args);
 	va_end(args);
-	if (length < 0) {
-		line = NULL;
-		return error_no_memory();
-	}
-	struct error *error = safe_text_terminal(into, line, NULL);
 	return error ? error : text_appendf(into, "\n");
 }
 

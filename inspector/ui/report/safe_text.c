@@ -2,8 +2,11 @@
 #include "ui/report/safe_text.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <wchar.h>
+
+#include "base/cleanup.h"
 
 #include "base/array.h"
 
@@ -94,6 +97,27 @@ struct error *safe_text_terminal(struct text *into, const char *chars, size_t *w
 	if (width)
 		*width += columns;
 	return NULL;
+}
+
+struct error *safe_text_vappendf(struct text *into, const char *format, va_list args)
+{
+	_cleanup_free_ char *chars = NULL;
+
+	if (vasprintf(&chars, format, args) < 0) {
+		chars = NULL;
+		return error_no_memory();
+	}
+	return safe_text_terminal(into, chars, NULL);
+}
+
+struct error *safe_text_appendf(struct text *into, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	struct error *error = safe_text_vappendf(into, format, args);
+	va_end(args);
+	return error;
 }
 
 struct error *safe_text_utf8(struct text *into, const char *chars)

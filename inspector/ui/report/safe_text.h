@@ -7,6 +7,7 @@
  * a bidirectional override or bytes that are no UTF-8. What is shown goes through here.
  */
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,6 +19,13 @@
  * NULL.
  */
 MUST_USE struct error *safe_text_terminal(struct text *into, const char *chars, size_t *width);
+
+/** The same for what @a format comes to. */
+MUST_USE PRINTF_LIKE(2, 3) struct error *safe_text_appendf(struct text *into, const char *format,
+							   ...);
+/** The same with the arguments in a list. */
+MUST_USE PRINTF_LIKE(2, 0) struct error *safe_text_vappendf(struct text *into, const char *format,
+							    va_list args);
 
 /** Appends @a chars as valid UTF-8: bytes that are none become \xff. For JSON, which escapes the
  *  rest itself. */

@@ -257,7 +257,6 @@ static struct error *load_amend(struct command_context *context, const struct lo
 	inspected_head(context->inspected, "load", &last->look, &last->snapshot.census, &head);
 	head.stops = load->stops;
 	head.pause_total_ns = load->pause_total_ns;
-	head.consistent = true;
 	return report_amend(context->report, &head);
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "ui/watch/file_name.h"
+#include "ui/watch/watch_options.h"
 #include "ui/watch/fleet_children.h"
 
 static void member_destroy(struct fleet *fleet, struct fleet_member *member)
@@ -42,8 +42,8 @@ static struct error *member_start(struct fleet *fleet, struct fleet_member *memb
 	if (member->is_child)
 		options.points_max = 0;
 	if (options.path) {
-		struct error *error = file_name_expand(options.path, member->identity.pid,
-						       record_now_ms(), &path);
+		struct error *error =
+			watch_file_name(options.path, member->identity.pid, record_now_ms(), &path);
 		if (error)
 			return error;
 		options.path = path;
@@ -81,6 +81,17 @@ struct error *fleet_init(struct fleet *fleet, struct inspected *inspected,
 	return NULL;
 }
 
+static struct error *member_take_point(struct fleet_member *member)
+{
+	struct recorder *recorder = &member->recorder;
+	struct error *error = recorder_take(recorder, member->inspected);
+
+	// Of a point at which nothing could be counted there is none.
+	if (!error && recorder->census.rows)
+		watch_growth_add(&member->growth, &recorder->census, recorder->time_ms);
+	return error;
+}
+
 // Takes the first point, unless that is for later: what cannot be counted is not let in.
 struct error *fleet_open(struct fleet *fleet, pid_t pid, bool is_child)
 {
@@ -102,7 +113,7 @@ struct error *fleet_open(struct fleet *fleet, pid_t pid, bool is_child)
 	if (is_child)
 		error = member_start(fleet, member);
 	if (!error && is_child)
-		error = fleet_take_point(member);
+		error = member_take_point(member);
 	if (error) {
 		member_destroy(fleet, member);
 		return error;
@@ -135,18 +146,6 @@ struct error *fleet_add(struct fleet *fleet, pid_t pid)
 	return error ? fleet_name(error, pid) : NULL;
 }
 
-struct error *fleet_take_point(struct fleet_member *member)
-{
-	struct recorder *recorder = &member->recorder;
-	struct error *error = recorder_take(recorder, member->inspected);
-
-	if (!error && recorder->has_census) {
-		watch_growth_add(&member->growth, &recorder->census, recorder->time_ms);
-		recorder->has_census = false;
-	}
-	return error;
-}
-
 struct error *fleet_start(struct fleet *fleet)
 {
 	struct error *error = NULL;
@@ -154,7 +153,7 @@ struct error *fleet_start(struct fleet *fleet)
 	for (size_t i = 0; i < fleet->count && !error; i++) {
 		error = member_start(fleet, fleet->members[i]);
 		if (!error)
-			error = fleet_take_point(fleet->members[i]);
+			error = member_take_point(fleet->members[i]);
 		if (error && i && error->code != ERROR_INTERRUPTED)
 			error = fleet_name(error, fleet->members[i]->identity.pid);
 	}
@@ -180,8 +179,11 @@ static bool member_has_changed(const struct fleet_member *member)
 
 bool fleet_member_is_there(const struct fleet_member *member)
 {
+	struct process_identity now;
+
 	return (member->recorder.running || member_has_all_points(member)) &&
-	       recorder_process_lives(&member->recorder) && !member_has_changed(member);
+	       process_identify(member->identity.pid, &now) &&
+	       process_identity_is(&now, &member->identity);
 }
 
 // Children are watched as long as somebody who was named is, or until they end.
@@ -258,7 +260,7 @@ static void fleet_keep_past(struct fleet *fleet, const struct fleet_member *memb
 	fleet_summarise(member, &fleet->past[fleet->past_count++]);
 }
 
-void fleet_drop(struct fleet *fleet, size_t at)
+static void fleet_drop(struct fleet *fleet, size_t at)
 {
 	struct fleet_member *member = fleet->members[at];
 
@@ -287,7 +289,7 @@ static struct error *fleet_take_member(struct fleet *fleet, struct fleet_member 
 				       struct fleet_watcher *watcher)
 {
 	uint64_t before = member->recorder.point_count;
-	struct error *error = fleet_take_point(member);
+	struct error *error = member_take_point(member);
 
 	if (error && (error->code == ERROR_INTERRUPTED || error->code == ERROR_NO_MEMORY ||
 		      !fleet_is_several(fleet)))

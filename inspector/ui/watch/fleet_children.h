@@ -14,12 +14,6 @@ MUST_USE struct error *fleet_look_for_children(struct fleet *fleet, struct fleet
 /** Lets in another one; there must be room. A child's first point is taken. */
 MUST_USE struct error *fleet_open(struct fleet *fleet, pid_t pid, bool is_child);
 
-/** Closes it and keeps its summary. */
-void fleet_drop(struct fleet *fleet, size_t at);
-
-/** Takes a point of it, with its census. */
-MUST_USE struct error *fleet_take_point(struct fleet_member *member);
-
 /** How long ago it was started. */
 double fleet_age_seconds(const struct process_identity *identity);
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 #include "ui/watch/watch_options.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/duration.h"
+#include "ui/file_name.h"
 #include "ui/metrics/metrics_server.h"
-#include "ui/watch/file_name.h"
 
 const struct command_option watch_option_table[WATCH_OPTION_COUNT] = {
 	[WATCH_INTERVAL] = {.name = "interval",
@@ -74,6 +76,29 @@ const struct command_option watch_option_table[WATCH_OPTION_COUNT] = {
 };
 
 static const uint64_t watch_interval_min_ns = 50 * 1000 * 1000;
+
+struct error *watch_file_name(const char *pattern, int pid, int64_t time_ms, char **ret)
+{
+	char digits[16], time[FILE_NAME_TIME_CHARS];
+	const struct file_name_value values[] = {{'p', digits},
+						 {'t', file_name_time(time_ms, time)}};
+	_cleanup_text_ struct text text = {0};
+
+	snprintf(digits, sizeof(digits), "%d", pid);
+	struct error *error = file_name_fill(pattern, values, ARRAY_COUNT(values), &text);
+	if (error)
+		return error;
+	*ret = strdup(text_chars(&text));
+	return *ret ? NULL : error_no_memory();
+}
+
+static struct error *watch_check_name(const char *option, const char *pattern)
+{
+	_cleanup_free_ char *unused = NULL;
+	struct error *error = watch_file_name(pattern, 0, 0, &unused);
+
+	return error ? error_prefix(error, "%s", option) : NULL;
+}
 
 static struct error *watch_parse_share(const char *text, double *ret)
 {
@@ -176,12 +201,12 @@ static struct error *watch_check_combinations(const struct watch_options *option
 	bool several = options->pid_count || options->fleet.children;
 	struct error *error = NULL;
 
-	if (record && several && !file_name_tells_pid(record))
+	if (record && several && !file_name_has(record, 'p'))
 		return error_create(ERROR_USAGE,
 				    "--record '%s' would be of several processes: %%p "
 				    "in it is the pid",
 				    record);
-	if (options->save && several && !file_name_tells_pid(options->save))
+	if (options->save && several && !file_name_has(options->save, 'p'))
 		return error_create(ERROR_USAGE,
 				    "--save '%s' would be of several processes: %%p "
 				    "in it is the pid",
@@ -191,9 +216,9 @@ static struct error *watch_check_combinations(const struct watch_options *option
 				    "--save counts objects, for which the process is stopped: not "
 				    "with --no-stop");
 	if (record)
-		error = file_name_check("--record", record);
+		error = watch_check_name("--record", record);
 	if (!error && options->save)
-		error = file_name_check("--save", options->save);
+		error = watch_check_name("--save", options->save);
 	if (!error && options->listen)
 		error = metrics_server_check(options->listen);
 	return error;

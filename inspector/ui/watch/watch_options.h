@@ -60,6 +60,9 @@ struct watch_options {
 	size_t trigger_count;
 };
 
+/** Names of its files: %p is @a pid, %t the local time. ERROR_USAGE for another %. The caller frees *@a ret. */
+MUST_USE struct error *watch_file_name(const char *pattern, int pid, int64_t time_ms, char **ret);
+
 /** ERROR_USAGE for what makes no sense. In a console, numbers are intervals and not processes. Texts are
  *  those of @a arguments. The caller deinits, after an error too. */
 MUST_USE struct error *watch_options_parse(const struct arguments *arguments, bool in_console,

@@ -122,18 +122,12 @@ static struct error *screen_lines(struct screen *screen, const char *chars)
 PRINTF_LIKE(2, 3)
 static struct error *screen_say(struct screen *screen, const char *format, ...)
 {
-	_cleanup_free_ char *line = NULL;
 	_cleanup_text_ struct text safe = {0};
 	va_list args;
 
 	va_start(args, format);
-	int length = vasprintf(&line, format, args);
+	struct error *error = safe_text_vappendf(&safe, format, args);
 	va_end(args);
-	if (length < 0) {
-		line = NULL;
-		return error_no_memory();
-	}
-	struct error *error = safe_text_terminal(&safe, line, NULL);
 	return error ? error : screen_line(screen, text_chars(&safe), safe.length);
 }
 
