@@ -156,7 +156,7 @@ static struct error *code_try(struct session *session, struct session_code *code
 	if (error)
 		return error;
 	snprintf(clone->unsafe, sizeof(clone->unsafe), "%s", standing.reason);
-	error = mem_clone_create(session->cloner, code->pause, standing.tid, &code->clone,
+	error = mem_clone_create(session->cloner, code->pause, standing.tid, true, &code->clone,
 				 ret_reason);
 	clone->pause_total_ns += pause_let_go(code->pause);
 	if (error || *ret_reason)

@@ -102,16 +102,14 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 	*ret = session->process.source;
 	if (session->snapshot != INSPECTED_CLONE || !session->cloner)
 		return NULL;
-	struct error *error =
-		mem_clone_create(session->cloner, held->pause, held->tid, &held->clone, &reason);
+	struct error *error = mem_clone_create(session->cloner, held->pause, held->tid, true,
+					       &held->clone, &reason);
 	if (error)
 		return error;
 	if (!held->clone) {
 		look_not_cloned(look, reason);
 		return NULL;
 	}
-	held->cloned_ns = clock_now_ns();
-	pause_let_go(held->pause);
 	error = mem_clone_open(held->clone);
 	if (error)
 		return error;
@@ -123,10 +121,11 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 void session_let_go(struct session_held *held, struct session_look *look)
 {
 	if (held->clone) {
+		uint64_t made_ns = mem_clone_made_ns(held->clone);
 		_cleanup_error_ struct error *left = mem_clone_end(held->clone);
 		snprintf(look->left_behind, sizeof(look->left_behind), "%s",
 			 left ? left->message : "");
-		look->clone_ns = clock_now_ns() - held->cloned_ns;
+		look->clone_ns = clock_now_ns() - made_ns;
 		held->clone = NULL;
 	}
 	if (held->pause)

@@ -63,8 +63,6 @@ struct session_held {
 	struct pause *pause;
 	/** NULL while it is the process itself that stands still. */
 	struct mem_clone *clone;
-	/** When that was made. */
-	uint64_t cloned_ns;
 	/** The thread that is to have the clone made; 0: any. */
 	pid_t tid;
 };

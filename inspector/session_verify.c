@@ -38,8 +38,8 @@ struct error *session_verifier_hold(struct session *session, struct session_veri
 	if (!*ret_firm || !verifier->cloner)
 		return NULL;
 	// The clone of the other cloner is the session's own, made by session_freeze().
-	return mem_clone_create(verifier->cloner, held->pause, standing.tid, &verifier->saving,
-				&reason);
+	return mem_clone_create(verifier->cloner, held->pause, standing.tid, false,
+				&verifier->saving, &reason);
 }
 
 static struct error *verifier_collect(struct session *session, struct mem_clone *clone, bool saves,

@@ -21,6 +21,8 @@
 static const uint64_t retry_patience_ns = 3000000000U;
 static const uint64_t retry_sleep_ns = 20000000U;
 static const long reap_every_ns = 10000000;
+/** What follows at once is not to wait until the tracer wakes up, while the process stands still. */
+static const uint64_t spin_ns = 100000U;
 
 struct pause {
 	/** The only thread that may call ptrace on the tracees. */
@@ -45,6 +47,18 @@ static void semaphore_await(sem_t *semaphore)
 {
 	while (sem_wait(semaphore) < 0 && errno == EINTR)
 		continue;
+}
+
+static void tracer_await_work(struct pause *pause)
+{
+	uint64_t start = clock_now_ns();
+
+	while (clock_now_ns() - start < spin_ns) {
+		if (sem_trywait(&pause->asked) == 0)
+			return;
+		sched_yield();
+	}
+	semaphore_await(&pause->asked);
 }
 
 // Waits for tracees_stop(), and sees to it that it can go on.
@@ -74,7 +88,7 @@ static void *tracer_run(void *arg)
 	pause->error = tracees_stop(&pause->tracees);
 	sem_post(&pause->answered);
 	for (;;) {
-		semaphore_await(&pause->asked);
+		tracer_await_work(pause);
 		if (!pause->work)
 			break;
 		pause->work(pause, pause->context);
@@ -195,11 +209,16 @@ uint64_t pause_end(struct pause **pause)
 	return end - begin;
 }
 
-static void let_go(struct pause *pause, void *context)
+void pause_trace_let_go(struct pause *pause)
 {
 	tracees_detach(&pause->tracees);
 	pause->end_ns = clock_now_ns();
 	pause->tracees.count = 0;
+}
+
+static void let_go(struct pause *pause, void *context)
+{
+	pause_trace_let_go(pause);
 }
 
 uint64_t pause_let_go(struct pause *pause)

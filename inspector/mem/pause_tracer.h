@@ -17,4 +17,7 @@ MUST_USE struct error *
 pause_trace(struct pause *pause,
 	    struct error *(*work)(const struct tracees *tracees, void *context), void *context);
 
+/** pause_let_go(), for @a work there. */
+void pause_trace_let_go(struct pause *pause);
+
 #endif

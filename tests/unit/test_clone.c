@@ -65,7 +65,7 @@ static struct error *cloning_begin(struct cloning *cloning, pid_t pid)
 		return error;
 	error = pause_begin(pid, &cloning->pause);
 	if (!error)
-		error = mem_clone_create(cloning->cloner, cloning->pause, 0, &cloning->clone,
+		error = mem_clone_create(cloning->cloner, cloning->pause, 0, false, &cloning->clone,
 					 &cloning->reason);
 	if (!error && cloning->clone) {
 		pause_let_go(cloning->pause);

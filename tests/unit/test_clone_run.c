@@ -82,7 +82,8 @@ static void running_clone(struct running *running)
 	succeeds(mem_cloner_create(pid, running->live, &running->maps, &running->cloner, &reason));
 	assert_non_null(running->cloner);
 	succeeds(pause_begin(pid, &running->pause));
-	succeeds(mem_clone_create(running->cloner, running->pause, 0, &running->clone, &reason));
+	succeeds(mem_clone_create(running->cloner, running->pause, 0, false, &running->clone,
+				  &reason));
 	assert_non_null(running->clone);
 	pause_let_go(running->pause);
 	succeeds(mem_clone_open(running->clone));
@@ -402,7 +403,7 @@ static void a_thread_that_was_started_later_can_be_chosen(void **state)
 		usleep(100);
 	assert_true(thread_reaches_state((pid_t)tid, 'S'));
 	succeeds(pause_begin(pid, &running.pause));
-	succeeds(mem_clone_create(running.cloner, running.pause, (pid_t)tid, &running.clone,
+	succeeds(mem_clone_create(running.cloner, running.pause, (pid_t)tid, false, &running.clone,
 				  &reason));
 	if (!running.clone)
 		fail_msg("not cloned: %s", reason);

@@ -12,12 +12,14 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "mem/clone/clone_collect.h"
 #include "mem/clone/clone_inner.h"
 #include "mem/clone/clone_source.h"
 #include "mem/clone/inject.h"
 #include "mem/clone/keeper.h"
+#include "mem/machine/machine.h"
 #include "mem/maps.h"
 #include "mem/memory_left.h"
 #include "mem/pause_tracer.h"
@@ -46,6 +48,7 @@ struct mem_clone {
 	struct mem_cloner *cloner;
 	struct pause *pause;
 	struct inject_child child;
+	uint64_t made_ns;
 	struct mem_source *source;
 };
 
@@ -132,6 +135,7 @@ struct error *mem_cloner_create(pid_t pid, struct mem_source *live, const struct
 	cloner->pid = pid;
 	cloner->live = live;
 	cloner->maps = maps;
+	machine_prepare();
 	struct error *error = cloner_read_status(cloner, ret_reason);
 	if (!error && !*ret_reason)
 		error = cloner_check_memory(pid, ret_reason);
@@ -151,7 +155,10 @@ struct cloning {
 	struct mem_cloner *cloner;
 	/** The thread that is to fork; 0: whichever can. */
 	pid_t tid;
+	/** Which is over with the clone; NULL: not yet. */
+	struct pause *ends;
 	struct inject_child child;
+	uint64_t made_ns;
 	/** Why a thread could not be used. */
 	const char *why;
 	char *reason;
@@ -161,6 +168,7 @@ static void cloning_note(void *context, const struct inject_child *child)
 {
 	struct cloning *cloning = context;
 
+	cloning->made_ns = clock_now_ns();
 	keeper_note(cloning->cloner->keeper, child);
 }
 
@@ -177,6 +185,8 @@ static struct error *cloning_run(struct cloning *cloning, struct injection *inje
 		error = failure;
 	if (!error && failed)
 		error = say(&cloning->reason, "the kernel refuses: %s", strerror(failed));
+	else if (!error && cloning->ends)
+		pause_trace_let_go(cloning->ends);
 	return error;
 }
 
@@ -295,9 +305,9 @@ void mem_clone_destroy(struct mem_clone *clone)
 }
 
 struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
-			       struct mem_clone **ret, char **ret_reason)
+			       bool lets_go, struct mem_clone **ret, char **ret_reason)
 {
-	struct cloning cloning = {.cloner = cloner, .tid = tid};
+	struct cloning cloning = {.cloner = cloner, .tid = tid, .ends = lets_go ? pause : NULL};
 	struct mem_clone *clone = calloc(1, sizeof(*clone));
 
 	*ret = NULL;
@@ -307,6 +317,7 @@ struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, p
 	*clone = (struct mem_clone){.cloner = cloner, .pause = pause};
 	struct error *error = pause_trace(pause, cloning_work, &cloning);
 	clone->child = cloning.child;
+	clone->made_ns = cloning.made_ns;
 	if (!error && cloning.child.pid) {
 		*ret = clone;
 	} else if (cloning.child.pid) {
@@ -360,6 +371,11 @@ struct error *mem_clone_trace(struct mem_clone *clone, struct error *(*work)(voi
 const struct inject_code *mem_clone_code(const struct mem_clone *clone)
 {
 	return &clone->cloner->code;
+}
+
+uint64_t mem_clone_made_ns(const struct mem_clone *clone)
+{
+	return clone->made_ns;
 }
 
 pid_t mem_clone_pid(const struct mem_clone *clone)

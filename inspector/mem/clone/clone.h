@@ -10,8 +10,7 @@
  *
  *   mem_cloner_create(pid, live, maps, &cloner, &reason);     the process runs
  *   pause_begin(pid, &pause);
- *   mem_clone_create(cloner, pause, 0, &clone, &reason);      it stands still
- *   pause_let_go(pause);
+ *   mem_clone_create(cloner, pause, 0, true, &clone, &reason);    it stands still
  *   mem_clone_open(clone);                                    it runs
  *   ... mem_clone_source(clone) ...
  *   mem_clone_destroy(clone);
@@ -29,6 +28,8 @@
  * Not in the clone: what the program has excluded from its forks (MADV_DONTFORK, MADV_WIPEONFORK).
  */
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "mem/source.h"
@@ -50,9 +51,10 @@ MUST_USE struct error *mem_cloner_create(pid_t pid, struct mem_source *live,
 void mem_cloner_destroy(struct mem_cloner *cloner);
 
 /** Makes a clone of the process that @a pause holds, by thread @a tid of it (0: whichever can): the clone
- *  has that one alone. As above; everything is as before when there is none. */
+ *  has that one alone. With @a lets_go the process goes on as soon as it is there, as by pause_let_go(). As
+ *  above; everything is as before when there is none. */
 MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
-					struct mem_clone **ret, char **ret_reason);
+					bool lets_go, struct mem_clone **ret, char **ret_reason);
 /** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */
 MUST_USE struct error *mem_clone_open(struct mem_clone *clone);
 /** As mem_clone_destroy(); fails when the process could not be made to collect the clone (yet: the keeper
@@ -64,6 +66,9 @@ void mem_clone_destroy(struct mem_clone *clone);
 /** Its memory, once it is open; lives as long as the clone. Read through /proc/PID/mem, which leaves the pages shared:
  *  process_vm_readv() would have the kernel copy each one that it reads. */
 struct mem_source *mem_clone_source(struct mem_clone *clone);
+
+/** When it was made: clock_now_ns() then. */
+uint64_t mem_clone_made_ns(const struct mem_clone *clone);
 
 pid_t mem_clone_pid(const struct mem_clone *clone);
 

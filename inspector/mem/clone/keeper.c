@@ -2,11 +2,13 @@
 #include "mem/clone/keeper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,24 +22,26 @@ static const uint64_t patience_ns = 60000000000U;
 static const uint64_t end_wait_ns = 50000000U;
 static const uint64_t end_nap_ns = 100000U;
 
+/** Shared with it, so that a note wakes nobody. Whole at any instant: the id for us above the process's own;
+ *  0 without a child. */
+typedef _Atomic uint64_t keeper_child;
+
 struct keeper {
 	pid_t pid;
+	keeper_child *child;
 	/** Closed by our end. */
 	int fd;
 };
 
-_Noreturn static void keeper_run(pid_t pid, const struct inject_code *code, int fd)
+_Noreturn static void keeper_run(pid_t pid, const struct inject_code *code, keeper_child *noted,
+				 int fd)
 {
-	struct inject_child child = {0}, note;
+	char nothing;
 
-	for (;;) {
-		ssize_t got = read(fd, &note, sizeof(note));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got != (ssize_t)sizeof(note))
-			break;
-		child = note;
-	}
+	while (read(fd, &nothing, sizeof(nothing)) < 0 && errno == EINTR)
+		continue;
+	uint64_t last = atomic_load(noted);
+	struct inject_child child = {.pid = (pid_t)(last >> 32), .own = (pid_t)(uint32_t)last};
 	// The kernel killed it when its tracer ended.
 	if (child.pid)
 		error_destroy(clone_collect(pid, code, &child, patience_ns));
@@ -63,35 +67,62 @@ static void keeper_leave(int fd)
 		return;
 }
 
+static void keeper_free(struct keeper *keeper)
+{
+	munmap(keeper->child, sizeof(*keeper->child));
+	free(keeper);
+}
+
+static void keeper_cleanup(struct keeper **keeper)
+{
+	if (*keeper)
+		keeper_free(*keeper);
+}
+
+static struct error *keeper_allocate(struct keeper **ret)
+{
+	struct keeper *keeper = calloc(1, sizeof(*keeper));
+	void *shared = keeper ? mmap(NULL, sizeof(*keeper->child), PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+			      : MAP_FAILED;
+
+	if (shared == MAP_FAILED) {
+		free(keeper);
+		return error_no_memory();
+	}
+	keeper->child = shared;
+	*ret = keeper;
+	return NULL;
+}
+
 struct error *keeper_create(pid_t pid, const struct inject_code *code, struct keeper **ret)
 {
-	_cleanup_free_ struct keeper *keeper = calloc(1, sizeof(*keeper));
+	CLEANUP(keeper_cleanup) struct keeper *keeper = NULL;
 	int ends[2];
+	struct error *error = keeper_allocate(&keeper);
 
-	if (!keeper)
-		return error_no_memory();
-	// A socket: a note must never block, nor raise SIGPIPE.
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return error_create_os(errno, "cannot make a socket");
+	if (error)
+		return error;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_create_os(errno, "cannot make a pipe");
 	keeper->pid = fork();
 	if (keeper->pid == 0) {
-		keeper_leave(ends[1]);
-		keeper_run(pid, code, STDERR_FILENO + 1);
+		keeper_leave(ends[0]);
+		keeper_run(pid, code, keeper->child, STDERR_FILENO + 1);
 	}
-	close(ends[1]);
+	close(ends[0]);
 	if (keeper->pid < 0) {
-		close(ends[0]);
+		close(ends[1]);
 		return error_create_os(errno, "cannot start a process");
 	}
-	keeper->fd = ends[0];
+	keeper->fd = ends[1];
 	*ret = take_ptr(keeper);
 	return NULL;
 }
 
 void keeper_note(struct keeper *keeper, const struct inject_child *child)
 {
-	while (send(keeper->fd, child, sizeof(*child), MSG_NOSIGNAL) < 0 && errno == EINTR)
-		continue;
+	atomic_store(keeper->child, (uint64_t)(uint32_t)child->pid << 32 | (uint32_t)child->own);
 }
 
 void keeper_destroy(struct keeper *keeper)
@@ -102,5 +133,5 @@ void keeper_destroy(struct keeper *keeper)
 	uint64_t start = clock_now_ns();
 	while (waitpid(keeper->pid, NULL, WNOHANG) == 0 && clock_now_ns() - start < end_wait_ns)
 		clock_sleep_ns(end_nap_ns);
-	free(keeper);
+	keeper_free(keeper);
 }

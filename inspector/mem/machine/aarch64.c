@@ -316,6 +316,10 @@ static size_t records_bytes(const struct machine_vectors *vectors)
 	return bytes;
 }
 
+void machine_prepare(void)
+{
+}
+
 struct error *machine_vectors_make(const void *set, size_t bytes, bool is_scalable,
 				   struct machine_vectors **ret)
 {

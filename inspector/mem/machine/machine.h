@@ -107,6 +107,10 @@ uint64_t machine_timed_call(pid_t tid, const struct machine_registers *registers
 struct machine_registers machine_restarted(const struct machine_registers *before,
 					   uint64_t timed_call);
 
+/** Asks the processor what takes long to ask, and what the first of the others would ask otherwise: before a
+ *  process is stopped. */
+void machine_prepare(void);
+
 /** The registers that machine_registers_read() does not give: floating point, vectors. */
 struct machine_vectors;
 

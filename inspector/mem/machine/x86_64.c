@@ -7,6 +7,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <linux/audit.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -304,18 +305,37 @@ struct machine_registers machine_restarted(const struct machine_registers *befor
 	return registers;
 }
 
-// How long the state of the features is in the layout of XSAVE.
+/** Where each component ends in the layout of XSAVE; 0 where the processor does not have it. */
+static size_t xstate_ends[XSTATE_COMPONENTS];
+static pthread_once_t xstate_once = PTHREAD_ONCE_INIT;
+
+// Under a hypervisor each question takes some microseconds: it is the hypervisor that answers.
+static void xstate_ask(void)
+{
+	unsigned size, offset, ecx, edx, low, high;
+
+	if (!__get_cpuid_count(0xd, 0, &low, &offset, &ecx, &high))
+		return;
+	uint64_t features = (uint64_t)high << 32 | low;
+	for (unsigned i = 2; i < XSTATE_COMPONENTS; i++)
+		if (features >> i & 1 && __get_cpuid_count(0xd, i, &size, &offset, &ecx, &edx))
+			xstate_ends[i] = (size_t)size + offset;
+}
+
+void machine_prepare(void)
+{
+	pthread_once(&xstate_once, xstate_ask);
+}
+
+// How long the state of the features is in that layout.
 static size_t xstate_length(uint64_t features)
 {
 	size_t bytes = XSTATE_BYTES_MIN;
 
-	for (unsigned i = 2; i < XSTATE_COMPONENTS; i++) {
-		unsigned size, offset, ecx, edx;
-		if (!(features >> i & 1) || !__get_cpuid_count(0xd, i, &size, &offset, &ecx, &edx))
-			continue;
-		if ((size_t)size + offset > bytes)
-			bytes = (size_t)size + offset;
-	}
+	machine_prepare();
+	for (unsigned i = 2; i < XSTATE_COMPONENTS; i++)
+		if (features >> i & 1 && xstate_ends[i] > bytes)
+			bytes = xstate_ends[i];
 	return bytes;
 }
 
