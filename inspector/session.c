@@ -179,9 +179,7 @@ static struct error *session_stop_and_walk(struct session *session, struct sessi
 	struct target_moment moment = {0};
 
 	heap_sink_reset(sink);
-	struct error *error = session_hold(session, look, &held);
-	if (!error)
-		error = session_freeze(session, &held, look, &moment.source);
+	struct error *error = session_hold_frozen(session, look, &held, &moment.source);
 	if (!error)
 		error = session->target->ops->walk(session->target, &moment, sink,
 						   session->options.threads, effort, verdict);

@@ -94,6 +94,22 @@ struct error *session_wants_process(const struct session *session, const char *w
 			    session->core);
 }
 
+// What there is to read: the clone, or the process itself where none could be made.
+static struct error *held_open(struct session_held *held, struct session_look *look,
+			       const char *reason, struct mem_source **ret)
+{
+	if (!held->clone) {
+		look_not_cloned(look, reason);
+		return NULL;
+	}
+	struct error *error = mem_clone_open(held->clone);
+	if (error)
+		return error;
+	look->snapshot = INSPECTED_CLONE;
+	*ret = mem_clone_source(held->clone);
+	return NULL;
+}
+
 struct error *session_freeze(struct session *session, struct session_held *held,
 			     struct session_look *look, struct mem_source **ret)
 {
@@ -104,18 +120,23 @@ struct error *session_freeze(struct session *session, struct session_held *held,
 		return NULL;
 	struct error *error = mem_clone_create(session->cloner, held->pause, held->tid, true,
 					       &held->clone, &reason);
+	return error ? error : held_open(held, look, reason, ret);
+}
+
+struct error *session_hold_frozen(struct session *session, struct session_look *look,
+				  struct session_held *ret, struct mem_source **ret_source)
+{
+	_cleanup_free_ char *reason = NULL;
+
+	*ret = (struct session_held){0};
+	*ret_source = session->process.source;
+	struct error *error = held_prepare(session, look);
 	if (error)
 		return error;
-	if (!held->clone) {
-		look_not_cloned(look, reason);
-		return NULL;
-	}
-	error = mem_clone_open(held->clone);
-	if (error)
-		return error;
-	look->snapshot = INSPECTED_CLONE;
-	*ret = mem_clone_source(held->clone);
-	return NULL;
+	if (session->snapshot != INSPECTED_CLONE || !session->cloner)
+		return session_stop(session, look, ret);
+	error = mem_clone_create_first(session->cloner, &ret->pause, &ret->clone, &reason);
+	return error ? error : held_open(ret, look, reason, ret_source);
 }
 
 void session_let_go(struct session_held *held, struct session_look *look)

@@ -29,7 +29,8 @@ struct pause {
 	pthread_t tracer;
 	pid_t tracer_tid;
 	struct tracees tracees;
-	/** What the tracer is to do next, NULL: to end. Handed over by `asked`, done at `answered`. */
+	/** What the tracer is to do next, NULL: to end. Handed over by `asked`, done at `answered`; the first,
+	 *  if there is one then, as soon as all stand still. */
 	void (*work)(struct pause *pause, void *context);
 	void *context;
 	sem_t asked;
@@ -42,6 +43,19 @@ struct pause {
 	struct pause_thread *threads;
 	bool threads_filled;
 };
+
+struct tracer_job {
+	struct error *(*work)(const struct tracees *tracees, void *context);
+	void *context;
+	struct error *error;
+};
+
+static void do_job(struct pause *pause, void *context)
+{
+	struct tracer_job *job = context;
+
+	job->error = job->work(&pause->tracees, job->context);
+}
 
 static void semaphore_await(sem_t *semaphore)
 {
@@ -61,7 +75,7 @@ static void tracer_await_work(struct pause *pause)
 	semaphore_await(&pause->asked);
 }
 
-// Waits for tracees_stop(), and sees to it that it can go on.
+// Waits for tracer_stop(), and sees to it that it can go on.
 static void tracer_await_stop(struct pause *pause)
 {
 	for (;;) {
@@ -80,12 +94,24 @@ static void tracer_await_stop(struct pause *pause)
 	}
 }
 
+static struct error *tracer_stop(struct pause *pause)
+{
+	struct error *error = tracees_stop(&pause->tracees);
+
+	if (error)
+		return error;
+	pause->threads = calloc(pause->tracees.count, sizeof(*pause->threads));
+	return pause->threads ? NULL : error_no_memory();
+}
+
 static void *tracer_run(void *arg)
 {
 	struct pause *pause = arg;
 
 	pause->tracer_tid = gettid();
-	pause->error = tracees_stop(&pause->tracees);
+	pause->error = tracer_stop(pause);
+	if (!pause->error && pause->work)
+		pause->work(pause, pause->context);
 	sem_post(&pause->answered);
 	for (;;) {
 		tracer_await_work(pause);
@@ -143,7 +169,8 @@ static void pause_free(struct pause *pause)
 }
 
 // One try. *ret_blocked: it failed for a reason that passes.
-static struct error *pause_try(pid_t pid, struct pause **ret, bool *ret_blocked)
+static struct error *pause_try(pid_t pid, struct tracer_job *first, struct pause **ret,
+			       bool *ret_blocked)
 {
 	struct pause *pause = calloc(1, sizeof(*pause));
 
@@ -151,10 +178,16 @@ static struct error *pause_try(pid_t pid, struct pause **ret, bool *ret_blocked)
 	if (!pause)
 		return error_no_memory();
 	pause->tracees.pid = pid;
+	if (first) {
+		pause->work = do_job;
+		pause->context = first;
+	}
 	sem_init(&pause->asked, 0, 0);
 	sem_init(&pause->answered, 0, 0);
 
 	struct error *error = NULL;
+	// The first job may ask for it.
+	*ret = pause;
 	int failed = tracer_start(pause);
 	if (failed) {
 		error = error_create_os(failed, "cannot start a thread");
@@ -162,28 +195,23 @@ static struct error *pause_try(pid_t pid, struct pause **ret, bool *ret_blocked)
 		tracer_await_stop(pause);
 		error = take_ptr(pause->error);
 		*ret_blocked = pause->tracees.blocked;
-		if (!error) {
-			pause->threads = calloc(pause->tracees.count, sizeof(*pause->threads));
-			error = pause->threads ? NULL : error_no_memory();
-		}
 		if (error)
 			tracer_end(pause);
 	}
 	if (error) {
+		*ret = NULL;
 		pause_free(pause);
-		return error;
 	}
-	*ret = pause;
-	return NULL;
+	return error;
 }
 
-struct error *pause_begin(pid_t pid, struct pause **ret)
+static struct error *pause_begin_job(pid_t pid, struct tracer_job *first, struct pause **ret)
 {
 	uint64_t start = clock_now_ns();
 	bool blocked;
 
 	for (;;) {
-		struct error *error = pause_try(pid, ret, &blocked);
+		struct error *error = pause_try(pid, first, ret, &blocked);
 		// A vfork() lasts until the child has found its program: let the others go on
 		// meanwhile.
 		if (!error || !blocked || clock_now_ns() - start > retry_patience_ns)
@@ -194,6 +222,21 @@ struct error *pause_begin(pid_t pid, struct pause **ret)
 		if (error)
 			return error;
 	}
+}
+
+struct error *pause_begin(pid_t pid, struct pause **ret)
+{
+	return pause_begin_job(pid, NULL, ret);
+}
+
+struct error *pause_begin_trace(pid_t pid,
+				struct error *(*work)(const struct tracees *tracees, void *context),
+				void *context, struct pause **ret)
+{
+	struct tracer_job job = {.work = work, .context = context};
+	struct error *error = pause_begin_job(pid, &job, ret);
+
+	return error ? error : job.error;
 }
 
 uint64_t pause_end(struct pause **pause)
@@ -226,19 +269,6 @@ uint64_t pause_let_go(struct pause *pause)
 	if (!pause->end_ns)
 		tracer_ask(pause, let_go, NULL);
 	return pause->end_ns - pause->tracees.begin_ns;
-}
-
-struct tracer_job {
-	struct error *(*work)(const struct tracees *tracees, void *context);
-	void *context;
-	struct error *error;
-};
-
-static void do_job(struct pause *pause, void *context)
-{
-	struct tracer_job *job = context;
-
-	job->error = job->work(&pause->tracees, job->context);
 }
 
 struct error *pause_trace(struct pause *pause,

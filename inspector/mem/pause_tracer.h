@@ -17,6 +17,11 @@ MUST_USE struct error *
 pause_trace(struct pause *pause,
 	    struct error *(*work)(const struct tracees *tracees, void *context), void *context);
 
+/** As pause_begin(), and runs @a work as soon as all threads stand still, when *@a ret is set already. What
+ *  fails there is told as well, and the process still held. */
+MUST_USE struct error *
+pause_begin_trace(pid_t pid, struct error *(*work)(const struct tracees *tracees, void *context),
+		  void *context, struct pause **ret);
 /** pause_let_go(), for @a work there. */
 void pause_trace_let_go(struct pause *pause);
 

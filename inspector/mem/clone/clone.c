@@ -156,9 +156,9 @@ struct cloning {
 	/** The thread that is to fork; 0: whichever can. */
 	pid_t tid;
 	/** Which is over with the clone; NULL: not yet. */
-	struct pause *ends;
-	struct inject_child child;
-	uint64_t made_ns;
+	struct pause *const *ends;
+	/** What is made: whose child, and when. */
+	struct mem_clone *clone;
 	/** Why a thread could not be used. */
 	const char *why;
 	char *reason;
@@ -168,7 +168,7 @@ static void cloning_note(void *context, const struct inject_child *child)
 {
 	struct cloning *cloning = context;
 
-	cloning->made_ns = clock_now_ns();
+	cloning->clone->made_ns = clock_now_ns();
 	keeper_note(cloning->cloner->keeper, child);
 }
 
@@ -176,7 +176,7 @@ static struct error *cloning_run(struct cloning *cloning, struct injection *inje
 {
 	int failed = 0;
 	struct error *error =
-		injection_clone(injection, cloning_note, cloning, &cloning->child, &failed);
+		injection_clone(injection, cloning_note, cloning, &cloning->clone->child, &failed);
 	struct error *failure = injection_end(injection);
 
 	if (error)
@@ -186,7 +186,7 @@ static struct error *cloning_run(struct cloning *cloning, struct injection *inje
 	if (!error && failed)
 		error = say(&cloning->reason, "the kernel refuses: %s", strerror(failed));
 	else if (!error && cloning->ends)
-		pause_trace_let_go(cloning->ends);
+		pause_trace_let_go(*cloning->ends);
 	return error;
 }
 
@@ -304,32 +304,62 @@ void mem_clone_destroy(struct mem_clone *clone)
 		error_destroy(mem_clone_end(clone));
 }
 
-struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
-			       bool lets_go, struct mem_clone **ret, char **ret_reason)
+// Takes the @a error of the work. The clone is held by @a pause, if there is one.
+static struct error *cloning_end(struct cloning *cloning, struct error *error, struct pause *pause,
+				 struct mem_clone **ret, char **ret_reason)
 {
-	struct cloning cloning = {.cloner = cloner, .tid = tid, .ends = lets_go ? pause : NULL};
-	struct mem_clone *clone = calloc(1, sizeof(*clone));
+	struct mem_clone *clone = take_ptr(cloning->clone);
 
-	*ret = NULL;
-	*ret_reason = NULL;
-	if (!clone)
-		return error_no_memory();
-	*clone = (struct mem_clone){.cloner = cloner, .pause = pause};
-	struct error *error = pause_trace(pause, cloning_work, &cloning);
-	clone->child = cloning.child;
-	clone->made_ns = cloning.made_ns;
-	if (!error && cloning.child.pid) {
+	clone->pause = pause;
+	if (!error && clone->child.pid) {
 		*ret = clone;
-	} else if (cloning.child.pid) {
+	} else if (clone->child.pid) {
 		// Whoever is to collect it must not be held by us.
-		pause_let_go(pause);
+		pause_let_go(clone->pause);
 		mem_clone_destroy(clone);
 	} else {
 		free(clone);
-		*ret_reason = error ? NULL : take_ptr(cloning.reason);
+		*ret_reason = error ? NULL : take_ptr(cloning->reason);
 	}
-	free(cloning.reason);
+	free(cloning->reason);
 	return error;
+}
+
+static struct error *cloning_init(struct cloning *cloning, struct mem_clone **ret,
+				  char **ret_reason)
+{
+	*ret = NULL;
+	*ret_reason = NULL;
+	cloning->clone = calloc(1, sizeof(*cloning->clone));
+	if (!cloning->clone)
+		return error_no_memory();
+	cloning->clone->cloner = cloning->cloner;
+	return NULL;
+}
+
+struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
+			       bool lets_go, struct mem_clone **ret, char **ret_reason)
+{
+	struct cloning cloning = {.cloner = cloner, .tid = tid, .ends = lets_go ? &pause : NULL};
+	struct error *error = cloning_init(&cloning, ret, ret_reason);
+
+	if (error)
+		return error;
+	error = pause_trace(pause, cloning_work, &cloning);
+	return cloning_end(&cloning, error, pause, ret, ret_reason);
+}
+
+struct error *mem_clone_create_first(struct mem_cloner *cloner, struct pause **ret_pause,
+				     struct mem_clone **ret, char **ret_reason)
+{
+	struct cloning cloning = {.cloner = cloner, .ends = ret_pause};
+	struct error *error = cloning_init(&cloning, ret, ret_reason);
+
+	*ret_pause = NULL;
+	if (error)
+		return error;
+	error = pause_begin_trace(cloner->pid, cloning_work, &cloning, ret_pause);
+	return cloning_end(&cloning, error, *ret_pause, ret, ret_reason);
 }
 
 struct error *mem_clone_open(struct mem_clone *clone)

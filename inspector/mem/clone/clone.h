@@ -8,10 +8,10 @@
  * The process stands still only for as long as the kernel copies its page tables. Afterwards it pays
  * for every page it writes while the clone lives, so: read what is needed, and end it.
  *
- *   mem_cloner_create(pid, live, maps, &cloner, &reason);     the process runs
+ *   mem_cloner_create(pid, live, maps, &cloner, &reason);        the process runs
  *   pause_begin(pid, &pause);
- *   mem_clone_create(cloner, pause, 0, true, &clone, &reason);    it stands still
- *   mem_clone_open(clone);                                    it runs
+ *   mem_clone_create(cloner, pause, 0, true, &clone, &reason);   it stands still
+ *   mem_clone_open(clone);                                       it runs
  *   ... mem_clone_source(clone) ...
  *   mem_clone_destroy(clone);
  *   pause_end(&pause);
@@ -55,6 +55,11 @@ void mem_cloner_destroy(struct mem_cloner *cloner);
  *  above; everything is as before when there is none. */
 MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
 					bool lets_go, struct mem_clone **ret, char **ret_reason);
+/** pause_begin() and mem_clone_create() in one, for whoever has nothing to look at in between: the process
+ *  stands still for no longer than that takes. *@a ret_pause is NULL only when pause_begin() failed; where there
+ *  is no clone, the process is held. */
+MUST_USE struct error *mem_clone_create_first(struct mem_cloner *cloner, struct pause **ret_pause,
+					      struct mem_clone **ret, char **ret_reason);
 /** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */
 MUST_USE struct error *mem_clone_open(struct mem_clone *clone);
 /** As mem_clone_destroy(); fails when the process could not be made to collect the clone (yet: the keeper

@@ -9,8 +9,8 @@
 
 #include "base/clock.h"
 #include "base/interrupt.h"
-#include "ui/watch/watch_options.h"
 #include "ui/watch/fleet_children.h"
+#include "ui/watch/watch_options.h"
 
 static void member_destroy(struct fleet *fleet, struct fleet_member *member)
 {
