@@ -12,11 +12,16 @@
 #include "mem/clone/clone.h"
 #include "mem/core/corefile.h"
 #include "mem/live.h"
+#include "mem/mirror/mirror.h"
 #include "mem/pause.h"
 #include "mem/process.h"
 #include "session_look.h"
 
 enum { STOPS_DEFAULT = 64, CALLS_STOPS_MAX = 4 };
+
+/** A clone of a process with no more memory than this is read out before its objects are counted. Above it
+ *  the counting keeps up with the reading, and the memory would be missed. */
+static const uint64_t READ_OUT_BYTES_MAX = 64ULL << 20;
 
 static const uint64_t CALLS_WAIT_NS = 1000 * 1000;
 
@@ -164,24 +169,64 @@ void session_head(const struct session *session, const char *verb, const struct 
 	}
 }
 
-/** A stop in which the process's own memory is walked. */
+/** A stop in which the process's own memory, or that of its clone, is walked. */
 struct session_census_stop {
 	struct session_stop stop;
 	struct heap_sink *sink;
+	/** For what a clone holds, so that it need not live until all is counted; NULL: there is no room. */
+	struct mem_source *mirror;
 };
 
-static struct error *session_stop_and_walk(struct session *session, struct session_stop *stop,
+// While the process runs.
+static struct error *census_make_room(const struct session *session,
+				      struct session_census_stop *stop)
+{
+	struct process_status status;
+
+	if (session->snapshot != INSPECTED_CLONE)
+		return NULL;
+	struct error *error = process_status_read(session->pid, &status);
+	if (error || status.rss_bytes > READ_OUT_BYTES_MAX)
+		return error;
+	error = mem_mirror_create(session->process.source, &stop->mirror);
+	// This machine has too little memory left: the clone is read as the objects are counted.
+	if (error && error->code == ERROR_FAILED)
+		error_destroy(take_ptr(error));
+	return error;
+}
+
+// Reads out the clone and ends it; *@a source is then what was read.
+static struct error *census_read_out(struct session *session, struct mem_source *mirror,
+				     struct session_held *held, struct session_look *look,
+				     struct mem_source **source)
+{
+	struct error *error = mem_mirror_fill_from(mirror, *source, session->options.threads);
+
+	if (error && error->code == ERROR_FAILED) {
+		error_destroy(error);
+		return NULL;
+	}
+	if (error)
+		return error;
+	*source = mirror;
+	session_let_go(held, look);
+	return NULL;
+}
+
+static struct error *session_stop_and_walk(struct session *session, struct session_stop *base,
 					   enum target_effort effort, struct session_look *look,
 					   struct target_verdict *verdict)
 {
-	struct heap_sink *sink = ((struct session_census_stop *)stop)->sink;
+	const struct session_census_stop *stop = (const struct session_census_stop *)base;
 	struct session_held held;
 	struct target_moment moment = {0};
 
-	heap_sink_reset(sink);
+	heap_sink_reset(stop->sink);
 	struct error *error = session_hold_frozen(session, look, &held, &moment.source);
+	if (!error && held.clone && stop->mirror)
+		error = census_read_out(session, stop->mirror, &held, look, &moment.source);
 	if (!error)
-		error = session->target->ops->walk(session->target, &moment, sink,
+		error = session->target->ops->walk(session->target, &moment, stop->sink,
 						   session->options.threads, effort, verdict);
 	session_let_go(&held, look);
 	return error;
@@ -201,7 +246,10 @@ struct error *session_census(struct session *session, bool caches, struct sessio
 
 	struct session_census_stop stop = {.stop.run = session_stop_and_walk, .sink = counter};
 	if (!error)
+		error = census_make_room(session, &stop);
+	if (!error)
 		error = session_look_at(session, &stop.stop, look);
+	mem_source_destroy(stop.mirror);
 	return error ? error : counter_census(counter, ret);
 }
 

@@ -133,7 +133,7 @@ MUST_USE struct error *session_hold_frozen(struct session *session, struct sessi
 					   struct session_held *ret,
 					   struct mem_source **ret_source);
 
-/** Ends the clone or has the process go on, and tells @a look how long it stood still. Once. */
+/** Ends the clone or has the process go on, and tells @a look how long it stood still; nothing the second time. */
 void session_let_go(struct session_held *held, struct session_look *look);
 
 struct session_stop {

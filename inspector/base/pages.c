@@ -28,6 +28,8 @@ void *pages_alloc(size_t bytes)
 		munmap(start, before);
 	munmap(start + before + wanted, mapped - wanted - before);
 	madvise(start + before, wanted, MADV_HUGEPAGE);
+	// A child that stays (mem/clone/keeper.h) would keep them all after they were freed.
+	madvise(start + before, wanted, MADV_DONTFORK);
 	return start + before;
 }
 

@@ -16,8 +16,10 @@ from support.reports import listed, mismatches
 KILLS = int(os.environ.get("LEAKINSPECT_KILLS", 150))
 
 
-def test_a_clone_counts_what_the_program_counts(interpreter, start, leakinspect):
-    target = start("library_code.py", interpreter)
+# What a small process holds is read out of its clone first.
+@pytest.mark.parametrize("arguments", [["--no-unittests"], ["--with-ballast"]], ids=["small", "large"])
+def test_a_clone_counts_what_the_program_counts(interpreter, start, leakinspect, arguments):
+    target = start("library_code.py", interpreter, args=arguments)
     truth = {name: count for name, (count, _) in target.census().items()}
     report = leakinspect("types", target.pid, "--snapshot", "clone")
     assert report["target"]["snapshot"] == "clone", report["target"]["not_cloned"]

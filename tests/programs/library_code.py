@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A heap as real code leaves it: runs much of the standard library and keeps what came out. What an
 interpreter does not have (asyncio in Python 2, a module that was not built) is left out. Says after
-"ready" which parts ran; the argument --no-PART leaves one out."""
+"ready" which parts ran; the argument --no-PART leaves one out, and --with-ballast adds memory that is one
+object."""
 from __future__ import division
 
 import collections
@@ -16,6 +17,7 @@ import conversation
 UNITTESTS = ["test_textwrap", "test_functools", "test_contextlib", "test_generators", "test_descr",
              "test_enum", "test_dataclasses", "test_class", "test_defaultdict",
              "test_typing", "test_super", "test_scope"]
+BALLAST_BYTES = 100 << 20
 kept = []
 
 
@@ -216,6 +218,8 @@ def main(arguments):
         except ImportError:
             continue
         ran.append(part.__name__)
+    if "--with-ballast" in arguments:
+        kept.append(bytearray(BALLAST_BYTES))
     return " ".join(ran)
 
 

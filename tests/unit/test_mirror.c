@@ -3,11 +3,14 @@
 // test_mirror_fill.c.
 #include "mem/mirror/mirror.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -268,6 +271,21 @@ static void a_copy_outlives_its_process(void **state)
 	assert_faults(given, CODE_AT, 8, CODE_AT);
 }
 
+static void children_do_not_get_the_copy(void **state)
+{
+	struct given *given = *state;
+	const void *view = mem_source_view(given->mirror, HEAP_AT + 2 * PAGE, PAGE);
+	void *page = (void *)((uintptr_t)view & ~(uintptr_t)(PAGE - 1));
+	int status;
+
+	assert_int_equal(msync(page, PAGE, MS_ASYNC), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(msync(page, PAGE, MS_ASYNC) < 0 && errno == ENOMEM ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /** A child's own memory: written in part, once, and then over and over again. */
 struct child_memory {
 	unsigned char *huge;
@@ -356,6 +374,7 @@ int main(void)
 		WITH_COPY(what_was_copied_is_told_run_by_run),
 		WITH_COPY(mappings_are_those_of_the_moment),
 		WITH_COPY(a_copy_outlives_its_process),
+		WITH_COPY(children_do_not_get_the_copy),
 		cmocka_unit_test(a_copy_of_a_running_process_is_of_one_moment),
 	};
 

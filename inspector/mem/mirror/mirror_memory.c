@@ -64,6 +64,8 @@ static struct error *span_reserve(struct mirror_span *span)
 				       span->reserved_bytes);
 	// Another process's secrets are nothing for a core file of ours.
 	madvise(span->reserved, span->reserved_bytes, MADV_DONTDUMP);
+	// Nor for our children; and what they share, filling it would have to copy once more, page by page.
+	madvise(span->reserved, span->reserved_bytes, MADV_DONTFORK);
 	uintptr_t base = (uintptr_t)span->reserved;
 	uintptr_t shift = (uintptr_t)(span->start - base) % HUGE_PAGE_BYTES;
 	span->memory = (unsigned char *)span->reserved + shift;
