@@ -173,7 +173,8 @@ void session_head(const struct session *session, const char *verb, const struct 
 struct session_census_stop {
 	struct session_stop stop;
 	struct heap_sink *sink;
-	/** For what a clone holds, so that it need not live until all is counted; NULL: there is no room. */
+	/** For what a clone holds, so that it need not live until all is counted; NULL: there is no room.
+	 *  Nothing is in a hurry then but to read it, and the process keeps a processor: one thread does. */
 	struct mem_source *mirror;
 };
 
@@ -188,7 +189,7 @@ static struct error *census_make_room(const struct session *session,
 	struct error *error = process_status_read(session->pid, &status);
 	if (error || status.rss_bytes > READ_OUT_BYTES_MAX)
 		return error;
-	error = mem_mirror_create(session->process.source, &stop->mirror);
+	error = mem_mirror_create(session->process.source, 1, &stop->mirror);
 	// This machine has too little memory left: the clone is read as the objects are counted.
 	if (error && error->code == ERROR_FAILED)
 		error_destroy(take_ptr(error));
@@ -218,6 +219,7 @@ static struct error *session_stop_and_walk(struct session *session, struct sessi
 					   struct target_verdict *verdict)
 {
 	const struct session_census_stop *stop = (const struct session_census_stop *)base;
+	unsigned threads = session->options.threads;
 	struct session_held held;
 	struct target_moment moment = {0};
 
@@ -225,9 +227,11 @@ static struct error *session_stop_and_walk(struct session *session, struct sessi
 	struct error *error = session_hold_frozen(session, look, &held, &moment.source);
 	if (!error && held.clone && stop->mirror)
 		error = census_read_out(session, stop->mirror, &held, look, &moment.source);
+	if (stop->mirror && moment.source == stop->mirror)
+		threads = 1;
 	if (!error)
-		error = session->target->ops->walk(session->target, &moment, stop->sink,
-						   session->options.threads, effort, verdict);
+		error = session->target->ops->walk(session->target, &moment, stop->sink, threads,
+						   effort, verdict);
 	session_let_go(&held, look);
 	return error;
 }

@@ -231,7 +231,8 @@ static struct error *graph_make_room(struct session_graph *graph)
 
 	if (graph->session->core)
 		return NULL;
-	struct error *error = mem_mirror_create(graph->session->process.source, &graph->mirror);
+	struct error *error = mem_mirror_create(graph->session->process.source,
+						graph->session->options.threads, &graph->mirror);
 
 	graph->cost.copy_ns += clock_now_ns() - begin_ns;
 	return error;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // bare_clone PID: the least that a frozen clone can cost. Stops one thread, has it call clone() at the
-// vDSO's or the C library's system call, puts its registers back and prints how long that took, in
+// vDSO's system call, puts its registers back, lets it go and prints how long that took, in
 // nanoseconds. Without any of the care that leakinspect takes: not for a process that matters.
 
 #define _GNU_SOURCE
@@ -65,9 +65,41 @@ static int resume_to_stop(int pid, int request)
 	return status;
 }
 
+static void stop(int pid, struct user_regs_struct *ret)
+{
+	int status;
+
+	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+	waitpid(pid, &status, __WALL);
+	ptrace(PTRACE_GETREGS, pid, NULL, ret);
+}
+
+// Has the thread, which stands still with @before, call what @number and @args say, and puts @before back.
+static void make_call(int pid, uint64_t call, const struct user_regs_struct *before, uint64_t number,
+		      const uint64_t args[3], unsigned long *ret_child)
+{
+	struct user_regs_struct regs = *before;
+
+	regs.rip = call;
+	regs.rax = number;
+	regs.rdi = args[0];
+	regs.rsi = args[1];
+	regs.rdx = args[2];
+	regs.r10 = regs.r8 = 0;
+	regs.orig_rax = -1;
+	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+	int status = resume_to_stop(pid, ret_child ? PTRACE_CONT : PTRACE_SYSCALL);
+	if (ret_child && status >> 8 == (SIGTRAP | PTRACE_EVENT_CLONE << 8))
+		ptrace(PTRACE_GETEVENTMSG, pid, NULL, ret_child);
+	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
+	resume_to_stop(pid, PTRACE_CONT);
+	ptrace(PTRACE_SETREGS, pid, NULL, before);
+}
+
 int main(int argc, char **argv)
 {
-	struct user_regs_struct before, regs;
+	static const uint64_t nothing[3];
+	struct user_regs_struct before;
 	unsigned long child = 0;
 	int pid = argc == 2 ? atoi(argv[1]) : 0, status;
 	uint64_t call = pid ? find_call(pid) : 0;
@@ -75,39 +107,19 @@ int main(int argc, char **argv)
 	if (!call || ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACECLONE) < 0)
 		return 1;
 	long long begin = now_ns();
-	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
-	waitpid(pid, &status, __WALL);
-	ptrace(PTRACE_GETREGS, pid, NULL, &before);
-	regs = before;
-	regs.rip = call;
-	regs.rax = SYS_clone;
-	regs.rdi = regs.rsi = regs.rdx = regs.r10 = regs.r8 = 0;
-	regs.orig_rax = -1;
-	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
-	status = resume_to_stop(pid, PTRACE_CONT);
-	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_CLONE << 8))
-		ptrace(PTRACE_GETEVENTMSG, pid, NULL, &child);
-	ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
-	resume_to_stop(pid, PTRACE_CONT);
-	ptrace(PTRACE_SETREGS, pid, NULL, &before);
+	stop(pid, &before);
+	make_call(pid, call, &before, SYS_clone, nothing, &child);
+	ptrace(PTRACE_CONT, pid, NULL, NULL);
 	long long end = now_ns();
-	if (child) {
-		kill((pid_t)child, SIGKILL);
-		waitpid((pid_t)child, &status, __WALL);
-		// And the process collects it.
-		regs.rax = SYS_wait4;
-		regs.rdi = child;
-		regs.rsi = regs.r10 = 0;
-		regs.rdx = WNOHANG | (uint64_t)(unsigned)__WALL;
-		ptrace(PTRACE_SETREGS, pid, NULL, &regs);
-		resume_to_stop(pid, PTRACE_SYSCALL);
-		ptrace(PTRACE_INTERRUPT, pid, NULL, NULL);
-		resume_to_stop(pid, PTRACE_CONT);
-		ptrace(PTRACE_SETREGS, pid, NULL, &before);
-	}
-	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	if (!child)
 		return 1;
+	kill((pid_t)child, SIGKILL);
+	waitpid((pid_t)child, &status, __WALL);
+	// And the process collects it.
+	const uint64_t collect[3] = {child, 0, WNOHANG | (uint64_t)(unsigned)__WALL};
+	stop(pid, &before);
+	make_call(pid, call, &before, SYS_wait4, collect, NULL);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
 	printf("%lld\n", end - begin);
 	return 0;
 }

@@ -6,9 +6,11 @@ import threading
 import time
 
 from bench_types import watched
-from tools import MIB
+from tools import MIB, Heap
 
 GIB = 1 << 30
+# Of the process beside the one that is inspected.
+OBJECTS_BESIDE = 100_000
 
 
 def passes(heap, count=3):
@@ -28,14 +30,15 @@ def passes_during(heap, run):
     return result[0], longest
 
 
-def measure_once(tools, heap, pid):
+def measure_once(tools, heap, pid, beside):
     """One round, one after the other, so that a busy moment of the machine meets them all. Each fork is of
     pages that were written since the last one, which left them protected: the next would find less to do."""
     copy, copy_seen = watched(heap, lambda: tools.measure("types", pid, "--json"))
     heap.ask("pass")
     clone, clone_seen = watched(heap, lambda: tools.measure("types", pid, "--snapshot", "clone",
                                                             "--json"))
-    _, bare_seen = watched(heap, lambda: time.sleep(0.01))
+    _, beside_seen = watched(heap, lambda: tools.measure("types", beside, "--snapshot", "clone"))
+    _, idle_seen = watched(heap, lambda: time.sleep(0.01))
     heap.ask("pass")
     bare = tools.bare_clone(heap.pid)
     target = clone.report()["target"]
@@ -48,7 +51,8 @@ def measure_once(tools, heap, pid):
         "copy_seen": copy_seen,
         "clone": target["pause_ms"] / 1e3,
         "clone_seen": clone_seen,
-        "idle": bare_seen,
+        "beside": beside_seen,
+        "idle": idle_seen,
         "bare": bare or 0,
         "lived": (target["clone_ms"] or 0) / 1e3,
         "before": before,
@@ -61,7 +65,8 @@ def measure(tools, heap, _asked, runs):
     """Everything about one heap, medians in seconds and bytes."""
     pid = str(heap.pid)
     tools.measure("types", pid)
-    rounds = [measure_once(tools, heap, pid) for _ in range(runs)]
+    with Heap(heap.python, OBJECTS_BESIDE) as beside:
+        rounds = [measure_once(tools, heap, pid, str(beside.pid)) for _ in range(runs)]
     found = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
     _, found["bytes"] = tools.bare_copy(heap.pid)
     found["gcore"] = tools.gcore(heap.pid)
@@ -77,6 +82,7 @@ COLUMNS = [
     ("(seen)", "copy_seen", "%.2f", 1e-3),
     ("clone", "clone", "%.2f", 1e-3),
     ("(seen)", "clone_seen", "%.2f", 1e-3),
+    ("(beside)", "beside", "%.2f", 1e-3),
     ("(idle)", "idle", "%.2f", 1e-3),
     ("bare clone", "bare", "%.2f", 1e-3),
     ("clone/bare", "ratio", "%.2f", 1),
@@ -90,7 +96,8 @@ COLUMNS = [
 
 LEGEND = """\
 pause: that of `leakinspect types`, as the report tells it and as a heartbeat inside sees it beyond its
-usual gap (idle: with nobody there); bare clone: a thread made to fork and nothing else; gcore: gdb's,
+usual gap (beside: while a clone is made of another process, which costs this one no more than processor
+time; idle: with nobody there); bare clone: a thread made to fork and nothing else; gcore: gdb's,
 all of it; lived: from the fork until the process has collected the clone; pass: of the process over its
 sessions, which writes their reference counts, the longest one while a clone lives"""
 

@@ -110,6 +110,7 @@ class Heap:
     """A running heap.py."""
 
     def __init__(self, python, objects):
+        self.python = python
         self.process = subprocess.Popen([python, os.path.join(BENCH, "heap.py"), str(objects)],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self.process.pid

@@ -66,7 +66,7 @@ static int given_copy(void **state)
 			(size_t)2 * PAGE);
 	fake_source_add(given->fake, 0x40000000, given->memory + (size_t)32 * PAGE,
 			(size_t)2 * PAGE);
-	assert_null(mem_mirror_create(fake_source_source(given->fake), &given->mirror));
+	assert_null(mem_mirror_create(fake_source_source(given->fake), 2, &given->mirror));
 	assert_null(mem_mirror_fill(given->mirror, 2));
 	*state = given;
 	return 0;
@@ -335,7 +335,7 @@ static void a_copy_of_a_running_process_is_of_one_moment(void **state)
 	addr_t huge_at = (addr_t)(uintptr_t)memory.huge;
 
 	assert_null(mem_live_create(child->pid, &live));
-	assert_null(mem_mirror_create(live, &mirror));
+	assert_null(mem_mirror_create(live, 2, &mirror));
 	for (unsigned round = 0; round < 3; round++) {
 		struct pause *pause = NULL;
 		assert_null(pause_begin(child->pid, &pause));

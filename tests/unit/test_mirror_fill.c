@@ -72,7 +72,7 @@ static void map_pages(struct given *given, size_t first, size_t end)
 
 static void create(struct given *given)
 {
-	assert_null(mem_mirror_create(given->source, &given->mirror));
+	assert_null(mem_mirror_create(given->source, 2, &given->mirror));
 }
 
 static void fill(struct given *given)
@@ -390,7 +390,7 @@ static void whichever_read_of_the_preparation_fails_is_an_error(void **state)
 	while (!given->mirror) {
 		fake_source_fail_nth(given->fake, ++nth, ERROR_NO_MEMORY);
 		_cleanup_error_ struct error *error =
-			mem_mirror_create(given->source, &given->mirror);
+			mem_mirror_create(given->source, 2, &given->mirror);
 		assert_true(!error || error->code == ERROR_NO_MEMORY);
 	}
 	assert_true(nth > 4);
@@ -446,7 +446,7 @@ static void a_copy_for_which_there_is_no_memory_is_refused(void **state)
 		assert_null(text_appendf(&maps, "%zx-%zx rw-p 00000000 08:01 7 /data\n", i << 30,
 					 (i + 1) << 30));
 	fake_source_set_maps(given->fake, text_chars(&maps));
-	_cleanup_error_ struct error *error = mem_mirror_create(given->source, &given->mirror);
+	_cleanup_error_ struct error *error = mem_mirror_create(given->source, 2, &given->mirror);
 	assert_non_null(error);
 	assert_int_equal(error->code, ERROR_FAILED);
 	assert_non_null(strstr(error->message, "needs 64.0 TiB more"));

@@ -10,7 +10,7 @@
  * Memory of ours that was never touched costs up to twenty times the copy, so it is touched before
  * the process is stopped:
  *
- *   mem_mirror_create(live, &mirror);       the process runs
+ *   mem_mirror_create(live, 2, &mirror);    the process runs
  *   pause_begin(...);
  *   mem_mirror_fill(mirror, 2);             it stands still
  *   pause_end(...);
@@ -29,9 +29,10 @@
 
 /**
  * Reads the mappings of @a live (which must outlive the mirror and is not owned) and touches memory
- * for what they hold now. ERROR_FAILED, saying how much, when this machine has not that much left.
+ * for what they hold now, by up to @a thread_count threads. ERROR_FAILED, saying how much, when this machine has not that much left.
  */
-MUST_USE struct error *mem_mirror_create(struct mem_source *live, struct mem_source **ret);
+MUST_USE struct error *mem_mirror_create(struct mem_source *live, unsigned thread_count,
+					 struct mem_source **ret);
 
 /**
  * Copies everything, by up to @a thread_count threads; again for another moment, which forgets the
@@ -41,8 +42,8 @@ MUST_USE struct error *mem_mirror_create(struct mem_source *live, struct mem_sou
  */
 MUST_USE struct error *mem_mirror_fill(struct mem_source *mirror, unsigned thread_count);
 
-/** The same from @a source, which is a clone of the process (mem/clone/clone.h): it runs meanwhile. @a source
- *  is not needed afterwards. */
+/** The same from @a source, which is a clone of the process (mem/clone/clone.h): it runs meanwhile, and is left
+ *  some of the processors' time. @a source is not needed afterwards. */
 MUST_USE struct error *mem_mirror_fill_from(struct mem_source *mirror, struct mem_source *source,
 					    unsigned thread_count);
 

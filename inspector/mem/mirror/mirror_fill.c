@@ -99,7 +99,10 @@ static struct error *mirror_run(struct mirror *mirror, const struct mirror_run *
 				struct error *(*run)(struct mirror_work *work,
 						     struct mem_span *spans, size_t count))
 {
-	struct mirror_task task = {.work.run = run, .mirror = mirror};
+	struct mirror_task task = {
+		.work = {.run = run, .naps = mirror->copied != mirror->live},
+		.mirror = mirror,
+	};
 
 	return mirror_jobs_run(runs, count, &mirror->blocks, thread_count, &task.work);
 }
@@ -210,11 +213,9 @@ static struct error *mirror_copy_runs(struct mirror *mirror, bool constants_only
 	return NULL;
 }
 
-static struct error *mirror_prepare(struct mirror *mirror)
+static struct error *mirror_prepare(struct mirror *mirror, unsigned thread_count)
 {
 	_cleanup_mirror_plan_ struct mirror_plan plan = {0};
-	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	unsigned thread_count = processors > 0 ? (unsigned)processors : 1;
 	struct error *error = mirror_plan_make(mirror->live, &plan);
 
 	if (!error)
@@ -230,7 +231,8 @@ static struct error *mirror_prepare(struct mirror *mirror)
 	return error;
 }
 
-struct error *mem_mirror_create(struct mem_source *live, struct mem_source **ret)
+struct error *mem_mirror_create(struct mem_source *live, unsigned thread_count,
+				struct mem_source **ret)
 {
 	struct mirror *mirror = calloc(1, sizeof(*mirror));
 
@@ -240,7 +242,7 @@ struct error *mem_mirror_create(struct mem_source *live, struct mem_source **ret
 	mirror->live = mirror->copied = live;
 	mirror->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	pthread_mutex_init(&mirror->lock, NULL);
-	struct error *error = mirror_prepare(mirror);
+	struct error *error = mirror_prepare(mirror, thread_count);
 	if (error) {
 		mem_source_destroy(&mirror->source);
 		return error;

@@ -8,9 +8,15 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/interrupt.h"
 
 enum { THREADS_MAX = 16 };
+
+/** The kernel makes it some 50 us. */
+static const uint64_t nap_ns = 1;
+/** Who wakes so late shares the processor with others, and would be late each time. */
+static const uint64_t nap_late_ns = 1000000;
 
 /** Bytes [start, end), as far as they are in runs; the first of them is in run `first`. */
 struct job {
@@ -101,9 +107,19 @@ static struct error *jobs_do(const struct job_list *jobs, const struct job *job)
 	return !error && count ? jobs->work->run(jobs->work, spans, count) : error;
 }
 
+// Whether the next nap is as short as it should be.
+static bool worker_nap(void)
+{
+	uint64_t begin_ns = clock_now_ns();
+
+	clock_sleep_ns(nap_ns);
+	return clock_now_ns() - begin_ns < nap_late_ns;
+}
+
 static void *jobs_worker(void *argument)
 {
 	struct job_list *jobs = argument;
+	bool naps = jobs->work->naps;
 
 	for (;;) {
 		size_t next = atomic_fetch_add(&jobs->next, 1);
@@ -112,8 +128,10 @@ static void *jobs_worker(void *argument)
 		struct error *error = interrupt_check();
 		if (!error)
 			error = jobs_do(jobs, &jobs->list[next]);
-		if (!error)
+		if (!error) {
+			naps = naps && worker_nap();
 			continue;
+		}
 		atomic_store(&jobs->next, jobs->count);
 		pthread_mutex_lock(&jobs->lock);
 		if (!jobs->error)
