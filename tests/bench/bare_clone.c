@@ -75,8 +75,8 @@ static void stop(int pid, struct user_regs_struct *ret)
 }
 
 // Has the thread, which stands still with @before, call what @number and @args say, and puts @before back.
-static void make_call(int pid, uint64_t call, const struct user_regs_struct *before, uint64_t number,
-		      const uint64_t args[3], unsigned long *ret_child)
+static void make_call(int pid, uint64_t call, const struct user_regs_struct *before,
+		      uint64_t number, const uint64_t args[3], unsigned long *ret_child)
 {
 	struct user_regs_struct regs = *before;
 
