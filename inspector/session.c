@@ -178,22 +178,32 @@ struct session_census_stop {
 	struct mem_source *mirror;
 };
 
-// While the process runs.
-static struct error *census_make_room(const struct session *session,
-				      struct session_census_stop *stop)
+// NULL for an error that says that memory is short: then the clone is read as the objects are counted.
+static struct error *unless_memory_is_short(struct error *error)
 {
+	if (!error || (error->code != ERROR_FAILED && error->code != ERROR_NO_MEMORY))
+		return error;
+	error_destroy(error);
+	return NULL;
+}
+
+// While the process runs.
+static struct error *census_make_room(struct session *session, struct session_census_stop *stop)
+{
+	_cleanup_free_ char *reason = NULL;
 	struct process_status status;
 
 	if (session->snapshot != INSPECTED_CLONE)
 		return NULL;
-	struct error *error = process_status_read(session->pid, &status);
+	struct error *error = session_prepare_clone(session, &reason);
+	if (error || !session->cloner)
+		return error;
+	// To find out what exactly there is takes long where it is much.
+	error = process_status_read(session->pid, &status);
 	if (error || status.rss_bytes > READ_OUT_BYTES_MAX)
 		return error;
-	error = mem_mirror_create(session->process.source, 1, &stop->mirror);
-	// This machine has too little memory left: the clone is read as the objects are counted.
-	if (error && error->code == ERROR_FAILED)
-		error_destroy(take_ptr(error));
-	return error;
+	return unless_memory_is_short(
+		mem_mirror_create(session->process.source, 1, READ_OUT_BYTES_MAX, &stop->mirror));
 }
 
 // Reads out the clone and ends it; *@a source is then what was read.
@@ -203,12 +213,8 @@ static struct error *census_read_out(struct session *session, struct mem_source 
 {
 	struct error *error = mem_mirror_fill_from(mirror, *source, session->options.threads);
 
-	if (error && error->code == ERROR_FAILED) {
-		error_destroy(error);
-		return NULL;
-	}
 	if (error)
-		return error;
+		return unless_memory_is_short(error);
 	*source = mirror;
 	session_let_go(held, look);
 	return NULL;

@@ -231,8 +231,9 @@ static struct error *graph_make_room(struct session_graph *graph)
 
 	if (graph->session->core)
 		return NULL;
-	struct error *error = mem_mirror_create(graph->session->process.source,
-						graph->session->options.threads, &graph->mirror);
+	struct error *error =
+		mem_mirror_create(graph->session->process.source, graph->session->options.threads,
+				  UINT64_MAX, &graph->mirror);
 
 	graph->cost.copy_ns += clock_now_ns() - begin_ns;
 	return error;

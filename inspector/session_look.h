@@ -128,12 +128,14 @@ MUST_USE struct error *session_hold(struct session *session, struct session_look
 MUST_USE struct error *session_freeze(struct session *session, struct session_held *held,
 				      struct session_look *look, struct mem_source **ret);
 
-/** Both in one, which is the shorter pause, for whoever has nothing to look at in between. */
+/** Both in one, which is the shorter pause, for whoever has nothing to look at in between. The caller ends
+ *  with session_let_go(), on failure too, and *@a ret_source with it. */
 MUST_USE struct error *session_hold_frozen(struct session *session, struct session_look *look,
 					   struct session_held *ret,
 					   struct mem_source **ret_source);
 
-/** Ends the clone or has the process go on, and tells @a look how long it stood still; nothing the second time. */
+/** Ends the clone or has the process go on, and tells @a look how long it stood still; nothing the second
+ *  time. */
 void session_let_go(struct session_held *held, struct session_look *look);
 
 struct session_stop {

@@ -10,6 +10,13 @@ static size_t pages_round(size_t bytes)
 	return (bytes + PAGES_HUGE_BYTES - 1) & ~((size_t)PAGES_HUGE_BYTES - 1);
 }
 
+// A child that stays (mem/clone/keeper.h) would keep all after it was freed.
+static void pages_advise(void *pages, size_t bytes, int advice)
+{
+	madvise(pages, bytes, advice);
+	madvise(pages, bytes, MADV_DONTFORK);
+}
+
 void *pages_alloc(size_t bytes)
 {
 	if (bytes < PAGES_HUGE_BYTES)
@@ -27,9 +34,7 @@ void *pages_alloc(size_t bytes)
 	if (before)
 		munmap(start, before);
 	munmap(start + before + wanted, mapped - wanted - before);
-	madvise(start + before, wanted, MADV_HUGEPAGE);
-	// A child that stays (mem/clone/keeper.h) would keep them all after they were freed.
-	madvise(start + before, wanted, MADV_DONTFORK);
+	pages_advise(start + before, wanted, MADV_HUGEPAGE);
 	return start + before;
 }
 
@@ -51,7 +56,7 @@ void *pages_alloc_sparse(size_t bytes)
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pages == MAP_FAILED)
 		return NULL;
-	madvise(pages, bytes, MADV_NOHUGEPAGE);
+	pages_advise(pages, bytes, MADV_NOHUGEPAGE);
 	return pages;
 }
 

@@ -5,8 +5,8 @@
 /*
  * Zeroed memory for large arrays: asked from the kernel, so that it goes back there at once, and in
  * huge pages where there are any. First touch of a fresh page costs many times what writing it does,
- * and a huge page has one where small ones have 512. Small arrays come from malloc, and they alone are
- * there in children that are forked.
+ * and a huge page has one where small ones have 512. Small arrays come from malloc. What is asked from
+ * the kernel is not there in children that are forked.
  */
 
 #include <stddef.h>

@@ -245,6 +245,11 @@ static struct error *live_resident(struct mem_source *source, addr_t start, addr
 	return !error && start < end && *ret_start == *ret_end ? live_check(live) : error;
 }
 
+static struct error *live_check_source(struct mem_source *source)
+{
+	return live_check(live_of(source));
+}
+
 static void live_destroy(struct mem_source *source)
 {
 	struct live *live = live_of(source);
@@ -261,6 +266,7 @@ static const struct mem_source_ops live_ops = {
 	.gather = live_gather,
 	.maps = live_maps,
 	.resident = live_resident,
+	.check = live_check_source,
 	.destroy = live_destroy,
 };
 

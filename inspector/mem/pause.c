@@ -75,7 +75,7 @@ static void tracer_await_work(struct pause *pause)
 	semaphore_await(&pause->asked);
 }
 
-// Waits for tracer_stop(), and sees to it that it can go on.
+// Waits for tracer_stop() and the first job, and sees to it that they can go on.
 static void tracer_await_stop(struct pause *pause)
 {
 	for (;;) {

@@ -36,6 +36,8 @@ struct mem_source_ops {
 				  addr_t *ret_start, addr_t *ret_end);
 	/** NULL for a source whose bytes are not in our own memory. */
 	const void *(*view)(struct mem_source *source, addr_t at, size_t bytes);
+	/** NULL for a source that stays what it is. */
+	struct error *(*check)(struct mem_source *source);
 	void (*destroy)(struct mem_source *source);
 };
 
@@ -91,6 +93,15 @@ MUST_USE static inline struct error *mem_source_resident(struct mem_source *sour
 static inline const void *mem_source_view(struct mem_source *source, addr_t at, size_t bytes)
 {
 	return source->ops->view ? source->ops->view(source, at, bytes) : NULL;
+}
+
+/**
+ * Whether what was read until now is of the memory that the source began with: ERROR_GONE when the process has
+ * ended, or become another program, which a small read does not notice.
+ */
+MUST_USE static inline struct error *mem_source_check(struct mem_source *source)
+{
+	return source->ops->check ? source->ops->check(source) : NULL;
 }
 
 /** Takes NULL. */

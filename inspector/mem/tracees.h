@@ -62,7 +62,8 @@ MUST_USE struct error *tracees_stop(struct tracees *tracees);
 /**
  * Collects the threads of @a pid that have ended while they were seized, the main one excepted. To be
  * called now and then by another thread while tracees_stop() runs: PTRACE_SEIZE waits for an exec to
- * finish (cred_guard_mutex), and an exec waits for all other threads to be collected.
+ * finish (cred_guard_mutex), and an exec waits for all other threads to be collected. What the tracer does
+ * next may have begun: a stop is only looked at, and a clone is in no process's list of threads.
  */
 void tracees_reap(pid_t pid);
 

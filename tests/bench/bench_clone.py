@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A frozen clone beside a copy: how long the process stands still, and what it pays for what it writes
 while the clone lives."""
+import os
+import signal
 import statistics
 import threading
 import time
@@ -9,8 +11,7 @@ from bench_types import watched
 from tools import MIB, Heap
 
 GIB = 1 << 30
-# Of the process beside the one that is inspected.
-OBJECTS_BESIDE = 100_000
+GCORES = 3
 
 
 def passes(heap, count=3):
@@ -30,6 +31,15 @@ def passes_during(heap, run):
     return result[0], longest
 
 
+def seen_beside(tools, heap, beside):
+    """What @a heap sees of a clone of @a beside, which stands still otherwise."""
+    os.kill(beside.pid, signal.SIGCONT)
+    beside.ask("pass")
+    _, seen = watched(heap, lambda: tools.measure("types", str(beside.pid), "--snapshot", "clone"))
+    os.kill(beside.pid, signal.SIGSTOP)
+    return seen
+
+
 def measure_once(tools, heap, pid, beside):
     """One round, one after the other, so that a busy moment of the machine meets them all. Each fork is of
     pages that were written since the last one, which left them protected: the next would find less to do."""
@@ -37,8 +47,7 @@ def measure_once(tools, heap, pid, beside):
     heap.ask("pass")
     clone, clone_seen = watched(heap, lambda: tools.measure("types", pid, "--snapshot", "clone",
                                                             "--json"))
-    _, beside_seen = watched(heap, lambda: tools.measure("types", beside, "--snapshot", "clone"))
-    _, idle_seen = watched(heap, lambda: time.sleep(0.01))
+    _, idle_seen = watched(heap, lambda: time.sleep(clone.wall))
     heap.ask("pass")
     bare = tools.bare_clone(heap.pid)
     target = clone.report()["target"]
@@ -51,7 +60,7 @@ def measure_once(tools, heap, pid, beside):
         "copy_seen": copy_seen,
         "clone": target["pause_ms"] / 1e3,
         "clone_seen": clone_seen,
-        "beside": beside_seen,
+        "beside": seen_beside(tools, heap, beside),
         "idle": idle_seen,
         "bare": bare or 0,
         "lived": (target["clone_ms"] or 0) / 1e3,
@@ -61,15 +70,17 @@ def measure_once(tools, heap, pid, beside):
     }
 
 
-def measure(tools, heap, _asked, runs):
+def measure(tools, heap, asked, runs):
     """Everything about one heap, medians in seconds and bytes."""
     pid = str(heap.pid)
     tools.measure("types", pid)
-    with Heap(heap.python, OBJECTS_BESIDE) as beside:
-        rounds = [measure_once(tools, heap, pid, str(beside.pid)) for _ in range(runs)]
+    with Heap(heap.python, asked) as beside:
+        os.kill(beside.pid, signal.SIGSTOP)
+        rounds = [measure_once(tools, heap, pid, beside) for _ in range(runs)]
     found = {key: statistics.median(each[key] for each in rounds) for key in rounds[0]}
     _, found["bytes"] = tools.bare_copy(heap.pid)
-    found["gcore"] = tools.gcore(heap.pid)
+    gcores = [tools.gcore(heap.pid) for _ in range(GCORES)]
+    found["gcore"] = statistics.median(gcores) if None not in gcores else None
     found["ratio"] = found["clone"] / found["bare"] if found["bare"] else None
     found["lived_gib"] = found["lived"] / (found["bytes"] / GIB)
     return found
@@ -96,8 +107,8 @@ COLUMNS = [
 
 LEGEND = """\
 pause: that of `leakinspect types`, as the report tells it and as a heartbeat inside sees it beyond its
-usual gap (beside: while a clone is made of another process, which costs this one no more than processor
-time; idle: with nobody there); bare clone: a thread made to fork and nothing else; gcore: gdb's,
+usual gap (beside: while a clone is made of another such process, which costs this one no more than
+processor time; idle: with nobody there); bare clone: a thread made to fork and nothing else; gcore: gdb's,
 all of it; lived: from the fork until the process has collected the clone; pass: of the process over its
 sessions, which writes their reference counts, the longest one while a clone lives"""
 

@@ -16,10 +16,22 @@ from support.reports import listed, mismatches
 KILLS = int(os.environ.get("LEAKINSPECT_KILLS", 150))
 
 
-# What a small process holds is read out of its clone first.
-@pytest.mark.parametrize("arguments", [["--no-unittests"], ["--with-ballast"]], ids=["small", "large"])
-def test_a_clone_counts_what_the_program_counts(interpreter, start, leakinspect, arguments):
+# What a process of at most so much memory holds is read out of its clone before it is counted.
+READ_OUT_KIB_MAX = 64 << 10
+
+
+def resident_kib(pid):
+    with open("/proc/%d/status" % pid, encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
+
+
+@pytest.mark.parametrize("kind", ["small", "large", "mapping"])
+def test_a_clone_counts_what_the_program_counts(interpreter, start, leakinspect, kind):
+    arguments = {"small": ["--no-unittests"], "large": ["--no-unittests", "--with-ballast"],
+                 "mapping": ["--no-unittests", "--with-mapping"]}[kind]
     target = start("library_code.py", interpreter, args=arguments)
+    # Only a look at its mappings tells that there is more than its resident memory.
+    assert (resident_kib(target.pid) > READ_OUT_KIB_MAX) == (kind == "large")
     truth = {name: count for name, (count, _) in target.census().items()}
     report = leakinspect("types", target.pid, "--snapshot", "clone")
     assert report["target"]["snapshot"] == "clone", report["target"]["not_cloned"]

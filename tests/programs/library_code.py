@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A heap as real code leaves it: runs much of the standard library and keeps what came out. What an
 interpreter does not have (asyncio in Python 2, a module that was not built) is left out. Says after
-"ready" which parts ran; the argument --no-PART leaves one out, and --with-ballast adds memory that is one
-object."""
+"ready" which parts ran; the argument --no-PART leaves one out, --with-ballast adds memory that is one
+object, and --with-mapping a file of that size, mapped to be changed in private."""
 from __future__ import division
 
 import collections
@@ -206,6 +206,18 @@ def files_and_processes():
     kept.append(logging.getLogger("leak.inspect.deep"))
 
 
+def ballast():
+    kept.append(bytearray(BALLAST_BYTES))
+
+
+def mapping():
+    import mmap
+    import tempfile
+    with tempfile.TemporaryFile() as file:
+        file.truncate(BALLAST_BYTES)
+        kept.append(mmap.mmap(file.fileno(), BALLAST_BYTES, access=mmap.ACCESS_COPY))
+
+
 def main(arguments):
     ran = []
     for part in (many_modules, emails, json_documents, asyncio_tasks, decimals, sqlite_rows,
@@ -218,8 +230,9 @@ def main(arguments):
         except ImportError:
             continue
         ran.append(part.__name__)
-    if "--with-ballast" in arguments:
-        kept.append(bytearray(BALLAST_BYTES))
+    for part in (ballast, mapping):
+        if "--with-%s" % part.__name__ in arguments:
+            part()
     return " ".join(ran)
 
 

@@ -26,6 +26,7 @@ struct fake_source {
 	/** In terms of read_count; 0 for none. */
 	size_t fail_at;
 	enum error_code fail_code;
+	bool is_another;
 };
 
 static struct fake_source *fake_of(struct mem_source *source)
@@ -139,6 +140,13 @@ static const void *fake_view(struct mem_source *source, addr_t at, size_t bytes)
 	return range->from + (at - range->at);
 }
 
+static struct error *fake_check(struct mem_source *source)
+{
+	if (!fake_of(source)->is_another)
+		return NULL;
+	return error_create(ERROR_GONE, "the test made it another");
+}
+
 static void fake_destroy(struct mem_source *source)
 {
 	struct fake_source *fake = fake_of(source);
@@ -154,6 +162,7 @@ static const struct mem_source_ops fake_ops = {
 	.gather = fake_gather,
 	.maps = fake_maps,
 	.resident = fake_resident,
+	.check = fake_check,
 	.destroy = fake_destroy,
 };
 
@@ -163,6 +172,7 @@ static const struct mem_source_ops fake_view_ops = {
 	.maps = fake_maps,
 	.resident = fake_resident,
 	.view = fake_view,
+	.check = fake_check,
 	.destroy = fake_destroy,
 };
 
@@ -200,6 +210,11 @@ void fake_source_add(struct fake_source *fake, addr_t at, const void *from, size
 void fake_source_remove_all(struct fake_source *fake)
 {
 	fake->range_count = 0;
+}
+
+void fake_source_become_another(struct fake_source *fake)
+{
+	fake->is_another = true;
 }
 
 void fake_source_give_views(struct fake_source *fake)

@@ -40,6 +40,9 @@ void fake_source_set_maps(struct fake_source *fake, const char *text);
  */
 void fake_source_fail_nth(struct fake_source *fake, size_t nth, enum error_code code);
 
+/** From now on it is not what it was (mem_source_check()), and reads as before. */
+void fake_source_become_another(struct fake_source *fake);
+
 /** How many reads there were so far: a test makes each of them fail in turn. */
 size_t fake_source_read_count(const struct fake_source *fake);
 

@@ -7,12 +7,16 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/addr_map.h"
 #include "base/array.h"
 #include "base/cleanup.h"
+#include "base/pages.h"
 #include "base/text.h"
 
 static void an_error_says_what_and_where(void **state)
@@ -242,6 +246,24 @@ static void a_key_put_again_has_the_new_value(void **state)
 	addr_map_deinit(&map);
 }
 
+static void large_arrays_are_not_there_in_children(void **state)
+{
+	enum { BYTES = 3 << 20, PAGE = 4096 };
+	void *arrays[] = {pages_alloc(BYTES), pages_alloc_sparse(BYTES)};
+	int status;
+
+	for (size_t i = 0; i < ARRAY_COUNT(arrays); i++) {
+		assert_int_equal(msync(arrays[i], PAGE, MS_ASYNC), 0);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(msync(arrays[i], PAGE, MS_ASYNC) < 0 && errno == ENOMEM ? 0 : 1);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	pages_free(arrays[0], BYTES);
+	pages_free_sparse(arrays[1], BYTES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +280,7 @@ int main(void)
 		cmocka_unit_test(counts_have_a_comma_every_three_digits),
 		cmocka_unit_test(durations_change_their_unit_with_their_size),
 		cmocka_unit_test(a_millisecond_short_of_a_second_is_no_thousand_milliseconds),
+		cmocka_unit_test(large_arrays_are_not_there_in_children),
 		cmocka_unit_test(an_empty_map_has_nothing),
 		cmocka_unit_test(a_map_finds_what_was_put_and_nothing_else),
 		cmocka_unit_test(a_key_put_again_has_the_new_value),

@@ -52,7 +52,10 @@ static void succeeds(struct error *error)
 		fail_msg("%s", failed->message);
 }
 
-static struct error *cloning_begin(struct cloning *cloning, pid_t pid)
+/** How it is made: while it is stopped, or by somebody who has stopped it. */
+enum way { AT_ONCE, IN_STEPS };
+
+static struct error *cloning_begin(struct cloning *cloning, pid_t pid, enum way way)
 {
 	struct error *error = mem_live_create(pid, &cloning->live);
 
@@ -63,10 +66,15 @@ static struct error *cloning_begin(struct cloning *cloning, pid_t pid)
 					  &cloning->reason);
 	if (error || !cloning->cloner)
 		return error;
-	error = pause_begin(pid, &cloning->pause);
-	if (!error)
-		error = mem_clone_create(cloning->cloner, cloning->pause, 0, false, &cloning->clone,
-					 &cloning->reason);
+	if (way == AT_ONCE) {
+		error = mem_clone_create_first(cloning->cloner, &cloning->pause, &cloning->clone,
+					       &cloning->reason);
+	} else {
+		error = pause_begin(pid, &cloning->pause);
+		if (!error)
+			error = mem_clone_create(cloning->cloner, cloning->pause, 0, false,
+						 &cloning->clone, &cloning->reason);
+	}
 	if (!error && cloning->clone) {
 		pause_let_go(cloning->pause);
 		error = mem_clone_open(cloning->clone);
@@ -132,12 +140,12 @@ static uint64_t counted_in(struct mem_source *source)
 	return value;
 }
 
-static void a_clone_stands_still_while_the_process_goes_on(void **state)
+static void stands_still_while_the_process_goes_on(enum way way)
 {
 	struct child *child = child_start(run_counting, NULL);
 	struct cloning cloning = {0};
 
-	succeeds(cloning_begin(&cloning, child->pid));
+	succeeds(cloning_begin(&cloning, child->pid, way));
 	assert_non_null(cloning.clone);
 	uint64_t before = counted_in(mem_clone_source(cloning.clone));
 	assert_true(child_ticks_on(child, 1));
@@ -154,6 +162,12 @@ static void a_clone_stands_still_while_the_process_goes_on(void **state)
 	child_stop(child);
 }
 
+static void a_clone_stands_still_while_the_process_goes_on(void **state)
+{
+	stands_still_while_the_process_goes_on(AT_ONCE);
+	stands_still_while_the_process_goes_on(IN_STEPS);
+}
+
 static void a_stopped_process_stays_stopped(void **state)
 {
 	struct child *child = child_start(run_counting, NULL);
@@ -161,7 +175,7 @@ static void a_stopped_process_stays_stopped(void **state)
 
 	kill(child->pid, SIGSTOP);
 	assert_true(thread_reaches_state(child->pid, 'T'));
-	succeeds(cloning_begin(&cloning, child->pid));
+	succeeds(cloning_begin(&cloning, child->pid, AT_ONCE));
 	assert_non_null(cloning.clone);
 	cloning_end(&cloning);
 	assert_true(thread_reaches_state(child->pid, 'T'));
@@ -189,7 +203,7 @@ static void who_sleeps_and_is_cloned_all_the_time_wakes_when_it_is_due(void **st
 
 	while (!atomic_load(&child->shared->values[0]) && clock_now_ns() < end) {
 		struct cloning cloning = {0};
-		succeeds(cloning_begin(&cloning, child->pid));
+		succeeds(cloning_begin(&cloning, child->pid, AT_ONCE));
 		clones += cloning.clone != NULL;
 		cloning_end(&cloning);
 		usleep(5000);
@@ -225,7 +239,7 @@ static void a_filter_that_forbids_it_is_not_tried(void **state)
 	struct child *child = child_start(run_filtered, &which);
 	struct cloning cloning = {0};
 
-	succeeds(cloning_begin(&cloning, child->pid));
+	succeeds(cloning_begin(&cloning, child->pid, AT_ONCE));
 	assert_null(cloning.clone);
 	assert_non_null(strstr(cloning.reason, "seccomp filter"));
 	cloning_end(&cloning);
@@ -239,7 +253,7 @@ static void a_filter_that_lets_it_pass_is_no_obstacle(void **state)
 	struct child *child = child_start(run_filtered, &which);
 	struct cloning cloning = {0};
 
-	succeeds(cloning_begin(&cloning, child->pid));
+	succeeds(cloning_begin(&cloning, child->pid, AT_ONCE));
 	// Who may not read filters cannot tell.
 	if (!cloning.clone)
 		assert_non_null(strstr(cloning.reason, "CAP_SYS_ADMIN"));
@@ -360,13 +374,13 @@ static void run_with_scalable_vectors(struct child *child, void *argument)
 #endif
 
 // Runs in a process that the test traces, so that it ends where the test wants it to.
-_Noreturn static void clone_and_end(pid_t pid)
+_Noreturn static void clone_and_end(pid_t pid, enum way way)
 {
 	struct cloning cloning = {0};
 
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
 	raise(SIGSTOP);
-	error_destroy(cloning_begin(&cloning, pid));
+	error_destroy(cloning_begin(&cloning, pid, way));
 	cloning_end(&cloning);
 	_exit(0);
 }
@@ -375,14 +389,14 @@ _Noreturn static void clone_and_end(pid_t pid)
  * Has @a pid cloned by a process that is killed as it comes to its system call number @a last, counted
  * over its threads; false when it came to its end before.
  */
-static bool killed_at(pid_t pid, unsigned last)
+static bool killed_at(pid_t pid, unsigned last, enum way way)
 {
 	pid_t maker = fork(), stopped;
 	unsigned calls = 0;
 	int status;
 
 	if (maker == 0)
-		clone_and_end(pid);
+		clone_and_end(pid, way);
 	assert_int_equal(waitpid(maker, &status, 0), maker);
 	ptrace(PTRACE_SETOPTIONS, maker, NULL,
 	       PTRACE_O_TRACECLONE | PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
@@ -458,12 +472,13 @@ static bool goes_on(struct child *child, bool counts)
 	return counts ? child_ticks_on(child, 1) : thread_reaches_state(child->pid, 'S');
 }
 
-static void kill_everywhere(void (*run)(struct child *child, void *argument), char *how)
+static void kill_everywhere(void (*run)(struct child *child, void *argument), char *how,
+			    enum way way)
 {
 	struct child *child = child_start(run, how);
 	unsigned call = 1;
 
-	for (; killed_at(child->pid, call); call += kill_step()) {
+	for (; killed_at(child->pid, call, way); call += kill_step()) {
 		assert_left_alone(child->pid, call);
 		if (!goes_on(child, !how))
 			fail_msg("killed at call %u: the process does not go on, its state is %c",
@@ -479,14 +494,14 @@ static void kill_everywhere(void (*run)(struct child *child, void *argument), ch
 
 static void a_computing_process_survives_whoever_clones_it(void **state)
 {
-	kill_everywhere(run_computing, NULL);
+	kill_everywhere(run_computing, NULL, AT_ONCE);
 }
 
 static void scalable_vectors_survive_whoever_clones_their_process(void **state)
 {
 #if defined(__aarch64__)
 	if (getauxval(AT_HWCAP) & HWCAP_SVE)
-		kill_everywhere(run_with_scalable_vectors, NULL);
+		kill_everywhere(run_with_scalable_vectors, NULL, AT_ONCE);
 	else
 		skip();
 #else
@@ -496,12 +511,13 @@ static void scalable_vectors_survive_whoever_clones_their_process(void **state)
 
 static void a_sleeping_process_survives_whoever_clones_it(void **state)
 {
-	kill_everywhere(run_sleeping, NULL);
+	kill_everywhere(run_sleeping, NULL, AT_ONCE);
+	kill_everywhere(run_sleeping, NULL, IN_STEPS);
 }
 
 static void a_process_with_threads_survives_whoever_clones_it(void **state)
 {
-	kill_everywhere(run_threads, NULL);
+	kill_everywhere(run_threads, NULL, AT_ONCE);
 }
 
 static void a_wait_with_a_time_limit_is_not_cut_short(void **state)
@@ -509,7 +525,7 @@ static void a_wait_with_a_time_limit_is_not_cut_short(void **state)
 	static char ways[][16] = {"poll", "nanosleep", "futex"};
 
 	for (size_t i = 0; i < ARRAY_COUNT(ways); i++)
-		kill_everywhere(run_waiting, ways[i]);
+		kill_everywhere(run_waiting, ways[i], i % 2 ? IN_STEPS : AT_ONCE);
 }
 
 // What the process writes between two looks comes in order, each number once.
@@ -536,7 +552,7 @@ static void a_writing_process_loses_and_repeats_nothing(void **state)
 	uint64_t next = 0;
 	unsigned call = 1;
 
-	for (; killed_at(child->pid, call); call += kill_step()) {
+	for (; killed_at(child->pid, call, AT_ONCE); call += kill_step()) {
 		uint64_t before = next;
 		assert_left_alone(child->pid, call);
 		next = read_in_order(child, next, 2);

@@ -66,7 +66,8 @@ static int given_copy(void **state)
 			(size_t)2 * PAGE);
 	fake_source_add(given->fake, 0x40000000, given->memory + (size_t)32 * PAGE,
 			(size_t)2 * PAGE);
-	assert_null(mem_mirror_create(fake_source_source(given->fake), 2, &given->mirror));
+	assert_null(
+		mem_mirror_create(fake_source_source(given->fake), 2, UINT64_MAX, &given->mirror));
 	assert_null(mem_mirror_fill(given->mirror, 2));
 	*state = given;
 	return 0;
@@ -271,6 +272,16 @@ static void a_copy_outlives_its_process(void **state)
 	assert_faults(given, CODE_AT, 8, CODE_AT);
 }
 
+static void what_a_later_program_has_is_not_of_the_copy(void **state)
+{
+	struct given *given = *state;
+
+	assert_int_equal(byte_at(given, CODE_AT), given->program[2 * PAGE]);
+	fake_source_become_another(given->fake);
+	assert_int_equal(byte_at(given, HEAP_AT + 2 * PAGE), given->memory[0]);
+	assert_faults(given, CODE_AT, 8, CODE_AT);
+}
+
 static void children_do_not_get_the_copy(void **state)
 {
 	struct given *given = *state;
@@ -335,7 +346,7 @@ static void a_copy_of_a_running_process_is_of_one_moment(void **state)
 	addr_t huge_at = (addr_t)(uintptr_t)memory.huge;
 
 	assert_null(mem_live_create(child->pid, &live));
-	assert_null(mem_mirror_create(live, 2, &mirror));
+	assert_null(mem_mirror_create(live, 2, UINT64_MAX, &mirror));
 	for (unsigned round = 0; round < 3; round++) {
 		struct pause *pause = NULL;
 		assert_null(pause_begin(child->pid, &pause));
@@ -374,6 +385,7 @@ int main(void)
 		WITH_COPY(what_was_copied_is_told_run_by_run),
 		WITH_COPY(mappings_are_those_of_the_moment),
 		WITH_COPY(a_copy_outlives_its_process),
+		WITH_COPY(what_a_later_program_has_is_not_of_the_copy),
 		WITH_COPY(children_do_not_get_the_copy),
 		cmocka_unit_test(a_copy_of_a_running_process_is_of_one_moment),
 	};

@@ -72,7 +72,7 @@ static void map_pages(struct given *given, size_t first, size_t end)
 
 static void create(struct given *given)
 {
-	assert_null(mem_mirror_create(given->source, 2, &given->mirror));
+	assert_null(mem_mirror_create(given->source, 2, UINT64_MAX, &given->mirror));
 }
 
 static void fill(struct given *given)
@@ -390,7 +390,7 @@ static void whichever_read_of_the_preparation_fails_is_an_error(void **state)
 	while (!given->mirror) {
 		fake_source_fail_nth(given->fake, ++nth, ERROR_NO_MEMORY);
 		_cleanup_error_ struct error *error =
-			mem_mirror_create(given->source, 2, &given->mirror);
+			mem_mirror_create(given->source, 2, UINT64_MAX, &given->mirror);
 		assert_true(!error || error->code == ERROR_NO_MEMORY);
 	}
 	assert_true(nth > 4);
@@ -446,11 +446,37 @@ static void a_copy_for_which_there_is_no_memory_is_refused(void **state)
 		assert_null(text_appendf(&maps, "%zx-%zx rw-p 00000000 08:01 7 /data\n", i << 30,
 					 (i + 1) << 30));
 	fake_source_set_maps(given->fake, text_chars(&maps));
-	_cleanup_error_ struct error *error = mem_mirror_create(given->source, 2, &given->mirror);
+	_cleanup_error_ struct error *error =
+		mem_mirror_create(given->source, 2, UINT64_MAX, &given->mirror);
 	assert_non_null(error);
 	assert_int_equal(error->code, ERROR_FAILED);
 	assert_non_null(strstr(error->message, "needs 64.0 TiB more"));
 	assert_non_null(strstr(error->message, "left"));
+}
+
+static void more_than_was_allowed_is_not_copied(void **state)
+{
+	struct given *given = *state;
+	const uint64_t most = 64 * PAGE;
+
+	// A file mapped to be changed in private, of which nothing is in memory.
+	fake_source_set_maps(given->fake, "20000000-30000000 rw-p 00000000 08:01 7 /data\n");
+	_cleanup_error_ struct error *error =
+		mem_mirror_create(given->source, 2, most, &given->mirror);
+	assert_non_null(error);
+	assert_int_equal(error->code, ERROR_FAILED);
+	assert_non_null(strstr(error->message, "256.0 MiB"));
+	assert_null(given->mirror);
+
+	// nor when it came later
+	map_pages(given, 0, PAGES);
+	add_pages(given, 0, 60);
+	assert_null(mem_mirror_create(given->source, 2, most, &given->mirror));
+	fill(given);
+	add_pages(given, 60, 70);
+	_cleanup_error_ struct error *later = mem_mirror_fill(given->mirror, 2);
+	assert_non_null(later);
+	assert_int_equal(later->code, ERROR_FAILED);
 }
 
 #define WITH_PROCESS(test) cmocka_unit_test_setup_teardown(test, given_process, drop_process)
@@ -476,6 +502,7 @@ int main(void)
 		WITH_PROCESS(a_read_that_fails_once_is_tried_again),
 		WITH_PROCESS(a_signal_ends_the_fill),
 		WITH_PROCESS(a_copy_for_which_there_is_no_memory_is_refused),
+		WITH_PROCESS(more_than_was_allowed_is_not_copied),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,9 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "mem/pause_tracer.h"
 #include "mem/process.h"
+#include "mem/tracees.h"
 #include "support/child.h"
 
 enum { THREADS = 200, ROUNDS = 500 };
@@ -262,6 +264,48 @@ static void fails_with(pid_t pid, enum error_code code, const char *words)
 		fail_msg("no '%s' in: %s", words, error->message);
 }
 
+/** A job that is done as soon as all stand still. */
+struct first_job {
+	size_t runs;
+	size_t stopped;
+	bool has_pause;
+	bool fails;
+	struct pause *pause;
+};
+
+static struct error *run_first_job(const struct tracees *tracees, void *context)
+{
+	struct first_job *job = context;
+
+	job->runs++;
+	job->has_pause = job->pause != NULL;
+	for (size_t i = 0; i < tracees->count; i++)
+		job->stopped += tracees->list[i].state == TRACEE_STOPPED;
+	return job->fails ? error_create(ERROR_FAULT, "the job failed") : NULL;
+}
+
+static void the_first_job_finds_all_threads_stopped(void **state)
+{
+	for (int fails = 0; fails < 2; fails++) {
+		struct child *child = child_start(run_ticking, (void *)3);
+		struct first_job job = {.fails = fails};
+		_cleanup_error_ struct error *error =
+			pause_begin_trace(child->pid, run_first_job, &job, &job.pause);
+
+		assert_int_equal(job.runs, 1);
+		assert_int_equal(job.stopped, 3);
+		assert_true(job.has_pause);
+		// Whether it failed or not, the process is held.
+		assert_int_equal(error ? error->code : 0, fails ? ERROR_FAULT : 0);
+		assert_non_null(job.pause);
+		assert_false(child_ticks_within(child, 3, 5));
+		pause_end(&job.pause);
+		assert_true(process_is_left_alone(child->pid));
+		assert_true(child_ticks_on(child, 3));
+		child_stop(child);
+	}
+}
+
 static void run_and_end(struct child *child, void *argument)
 {
 	child_ready(child);
@@ -381,6 +425,49 @@ static void a_thread_in_uninterruptible_sleep_is_named_and_the_others_go_on(void
 	child_stop(child);
 }
 
+static void *let_vfork_end(void *argument)
+{
+	struct child *child = argument;
+
+	usleep(300000);
+	if (write(child->to_child, "x", 1) != 1)
+		return NULL;
+	return child;
+}
+
+static void the_first_job_waits_for_a_moment_at_which_all_can_stop(void **state)
+{
+	struct child *child = child_start(run_vfork, NULL);
+	struct first_job job = {0};
+	pthread_t thread;
+
+	find_sleeper(child->pid);
+	assert_int_equal(pthread_create(&thread, NULL, let_vfork_end, child), 0);
+	_cleanup_error_ struct error *error =
+		pause_begin_trace(child->pid, run_first_job, &job, &job.pause);
+	pthread_join(thread, NULL);
+	assert_null(error);
+	assert_int_equal(job.runs, 1);
+	assert_int_equal(job.stopped, 2);
+	pause_end(&job.pause);
+	child_stop(child);
+}
+
+static void no_job_is_done_where_nothing_could_be_stopped(void **state)
+{
+	struct child *child = child_start(run_and_end, NULL);
+	struct first_job job = {0};
+
+	assert_true(thread_reaches_state(child->pid, 'Z'));
+	_cleanup_error_ struct error *error =
+		pause_begin_trace(child->pid, run_first_job, &job, &job.pause);
+	assert_non_null(error);
+	assert_int_equal(error->code, ERROR_GONE);
+	assert_int_equal(job.runs, 0);
+	assert_null(job.pause);
+	child_stop(child);
+}
+
 static void a_signal_to_us_ends_the_waiting(void **state)
 {
 	struct child *child = child_start(run_vfork, NULL);
@@ -416,6 +503,9 @@ int main(void)
 		cmocka_unit_test(whose_process_it_is_that_may_not_be_paused_is_told),
 		cmocka_unit_test(a_thread_in_uninterruptible_sleep_is_named_and_the_others_go_on),
 		cmocka_unit_test(a_signal_to_us_ends_the_waiting),
+		cmocka_unit_test(the_first_job_finds_all_threads_stopped),
+		cmocka_unit_test(the_first_job_waits_for_a_moment_at_which_all_can_stop),
+		cmocka_unit_test(no_job_is_done_where_nothing_could_be_stopped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

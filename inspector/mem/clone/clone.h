@@ -55,9 +55,10 @@ void mem_cloner_destroy(struct mem_cloner *cloner);
  *  above; everything is as before when there is none. */
 MUST_USE struct error *mem_clone_create(struct mem_cloner *cloner, struct pause *pause, pid_t tid,
 					bool lets_go, struct mem_clone **ret, char **ret_reason);
-/** pause_begin() and mem_clone_create() in one, for whoever has nothing to look at in between: the process
- *  stands still for no longer than that takes. *@a ret_pause is NULL only when pause_begin() failed; where there
- *  is no clone, the process is held. */
+/** pause_begin() and mem_clone_create() with @a lets_go in one, for whoever has nothing to look at in
+ *  between: the process stands still for no longer than that takes. *@a ret_pause is NULL when it could not
+ *  be stopped, and otherwise the caller's to end, after a failure too. Where there is no clone, and
+ *  nothing failed, the process is held. */
 MUST_USE struct error *mem_clone_create_first(struct mem_cloner *cloner, struct pause **ret_pause,
 					      struct mem_clone **ret, char **ret_reason);
 /** Holds the clone and opens its memory: what has time until pause_let_go(), and comes after it. */

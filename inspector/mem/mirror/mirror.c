@@ -65,6 +65,8 @@ static struct error *mirror_read_through(struct mirror *mirror, addr_t at, void 
 			return mirror_fault(mapping->end);
 	}
 	struct error *error = mem_source_read(mirror->live, at, into, bytes);
+	if (!error && mirror->filled)
+		error = mem_source_check(mirror->live);
 	if (!error || error->code != ERROR_GONE || !mirror->filled)
 		return error;
 	// The copy outlives the process: this part of it is just not there.

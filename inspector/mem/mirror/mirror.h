@@ -17,8 +17,8 @@
  *   ... every read answers as of that moment ...
  *
  * What was mapped then and is not in the copy is read from the process as it is now; once that has
- * ended it is a fault, like what was not mapped then: the copy outlives the process, and so does what
- * is made of it. mem_source_resident() tells the pages that were copied. Before the first fill, and
+ * ended or become another program it is a fault, like what was not mapped then: the copy outlives the
+ * process, and so does what is made of it. mem_source_resident() tells the pages that were copied. Before the first fill, and
  * after one that failed, everything is asked of the process.
  *
  * A mirror may be read by several threads at once; filling it is one thread's business (it starts
@@ -29,10 +29,12 @@
 
 /**
  * Reads the mappings of @a live (which must outlive the mirror and is not owned) and touches memory
- * for what they hold now, by up to @a thread_count threads. ERROR_FAILED, saying how much, when this machine has not that much left.
+ * for what they hold now, by up to @a thread_count threads. ERROR_FAILED, saying how much, when this
+ * machine has not that much left, or when it is more than @a bytes_max (UINT64_MAX: no limit), which
+ * holds for all fills.
  */
 MUST_USE struct error *mem_mirror_create(struct mem_source *live, unsigned thread_count,
-					 struct mem_source **ret);
+					 uint64_t bytes_max, struct mem_source **ret);
 
 /**
  * Copies everything, by up to @a thread_count threads; again for another moment, which forgets the
@@ -42,8 +44,8 @@ MUST_USE struct error *mem_mirror_create(struct mem_source *live, unsigned threa
  */
 MUST_USE struct error *mem_mirror_fill(struct mem_source *mirror, unsigned thread_count);
 
-/** The same from @a source, which is a clone of the process (mem/clone/clone.h): it runs meanwhile, and is left
- *  some of the processors' time. @a source is not needed afterwards. */
+/** The same from @a source, which is a clone of the process (mem/clone/clone.h): it runs meanwhile, and
+ *  is left some of the processors' time. @a source is not needed afterwards. */
 MUST_USE struct error *mem_mirror_fill_from(struct mem_source *mirror, struct mem_source *source,
 					    unsigned thread_count);
 

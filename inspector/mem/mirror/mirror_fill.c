@@ -107,12 +107,26 @@ static struct error *mirror_run(struct mirror *mirror, const struct mirror_run *
 	return mirror_jobs_run(runs, count, &mirror->blocks, thread_count, &task.work);
 }
 
+static struct error *check_limit(const struct mirror *mirror, uint64_t needed)
+{
+	char needs[HUMAN_CHARS], most[HUMAN_CHARS];
+
+	if (needed <= mirror->bytes_max)
+		return NULL;
+	return error_create(
+		ERROR_FAILED, "a copy of the process's memory needs %s, and %s are the limit",
+		human_bytes((int64_t)needed, needs), human_bytes((int64_t)mirror->bytes_max, most));
+}
+
 // Whether this machine has memory for what @a plan holds beyond what was touched before.
 static struct error *mirror_check_memory(struct mirror *mirror, const struct mirror_plan *plan,
 					 uint64_t unchecked_bytes)
 {
 	uint64_t needed = mirror_memory_needed(plan);
+	struct error *error = check_limit(mirror, needed);
 
+	if (error)
+		return error;
 	if (needed <= mirror->touched_bytes + unchecked_bytes)
 		return NULL;
 	uint64_t more = needed - mirror->touched_bytes;
@@ -231,7 +245,7 @@ static struct error *mirror_prepare(struct mirror *mirror, unsigned thread_count
 	return error;
 }
 
-struct error *mem_mirror_create(struct mem_source *live, unsigned thread_count,
+struct error *mem_mirror_create(struct mem_source *live, unsigned thread_count, uint64_t bytes_max,
 				struct mem_source **ret)
 {
 	struct mirror *mirror = calloc(1, sizeof(*mirror));
@@ -241,6 +255,7 @@ struct error *mem_mirror_create(struct mem_source *live, unsigned thread_count,
 	mirror->source.ops = &mirror_ops;
 	mirror->live = mirror->copied = live;
 	mirror->page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+	mirror->bytes_max = bytes_max;
 	pthread_mutex_init(&mirror->lock, NULL);
 	struct error *error = mirror_prepare(mirror, thread_count);
 	if (error) {

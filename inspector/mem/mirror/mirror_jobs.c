@@ -54,7 +54,7 @@ static struct error *jobs_plan(struct job_list *jobs)
 {
 	struct error *error = NULL;
 	struct job job = {0};
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, bytes_max = jobs->work->naps ? MIRROR_NAP_BYTES : MIRROR_JOB_BYTES;
 	size_t pieces = 0;
 
 	for (size_t i = 0; !error && i < jobs->run_count; i++) {
@@ -62,12 +62,12 @@ static struct error *jobs_plan(struct job_list *jobs)
 		for (addr_t at = run->start; !error && at < run->end;) {
 			if (pieces == 0)
 				job = (struct job){.first = i, .start = at};
-			uint64_t room = MIRROR_JOB_BYTES - bytes;
+			uint64_t room = bytes_max - bytes;
 			uint64_t piece = run->end - at < room ? run->end - at : room;
 			at += piece;
 			bytes += piece;
 			job.end = at;
-			if (bytes < MIRROR_JOB_BYTES && ++pieces < MIRROR_JOB_SPANS)
+			if (bytes < bytes_max && ++pieces < MIRROR_JOB_SPANS)
 				continue;
 			error = jobs_add(jobs, job);
 			bytes = pieces = 0;
@@ -129,7 +129,8 @@ static void *jobs_worker(void *argument)
 		if (!error)
 			error = jobs_do(jobs, &jobs->list[next]);
 		if (!error) {
-			naps = naps && worker_nap();
+			if (naps && atomic_load(&jobs->next) < jobs->count)
+				naps = worker_nap();
 			continue;
 		}
 		atomic_store(&jobs->next, jobs->count);

@@ -11,7 +11,9 @@
 #include "mem/source.h"
 
 enum {
-	MIRROR_JOB_BYTES = 1 << 20,
+	MIRROR_JOB_BYTES = 2 << 20,
+	/** Of work that naps. */
+	MIRROR_NAP_BYTES = 1 << 20,
 	/** Runs per job, where they are short. */
 	MIRROR_JOB_SPANS = 256,
 };
@@ -19,8 +21,9 @@ enum {
 /** Does one job: @a count pieces, whose `into` is their place in our memory. */
 struct mirror_work {
 	struct error *(*run)(struct mirror_work *work, struct mem_span *spans, size_t count);
-	/** The process runs meanwhile. Where all processors are ours it would wait some milliseconds for one, so
-	 *  each of them is left to it for a moment after every job, unless others are waiting for it as well. */
+	/** The process runs meanwhile. Where all processors are ours it would wait some milliseconds for
+	 *  one, so each of them is left to it for a moment after every job, unless others wait for it,
+	 *  too. */
 	bool naps;
 };
 

@@ -26,6 +26,8 @@ struct mirror {
 	/** What is copied: the process, or its clone during a fill from that. */
 	struct mem_source *copied;
 	uint64_t page_bytes;
+	/** Of a plan, as mirror_memory_needed() counts. */
+	uint64_t bytes_max;
 	struct mirror_memory memory;
 	/** Memory was touched for that much. */
 	uint64_t touched_bytes;
