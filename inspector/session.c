@@ -21,7 +21,7 @@ enum { STOPS_DEFAULT = 64, CALLS_STOPS_MAX = 4 };
 
 /** A clone of a process with no more memory than this is read out before its objects are counted. Above it
  *  the counting keeps up with the reading, and the memory would be missed. */
-static const uint64_t READ_OUT_BYTES_MAX = 64ULL << 20;
+static const uint64_t READ_OUT_BYTES_MAX = 128ULL << 20;
 
 static const uint64_t CALLS_WAIT_NS = 1000 * 1000;
 
@@ -173,8 +173,7 @@ void session_head(const struct session *session, const char *verb, const struct 
 struct session_census_stop {
 	struct session_stop stop;
 	struct heap_sink *sink;
-	/** For what a clone holds, so that it need not live until all is counted; NULL: there is no room.
-	 *  Nothing is in a hurry then but to read it, and the process keeps a processor: one thread does. */
+	/** For what a clone holds, so that it need not live until all is counted; NULL: there is no room. */
 	struct mem_source *mirror;
 };
 
@@ -202,8 +201,9 @@ static struct error *census_make_room(struct session *session, struct session_ce
 	error = process_status_read(session->pid, &status);
 	if (error || status.rss_bytes > READ_OUT_BYTES_MAX)
 		return error;
-	return unless_memory_is_short(
-		mem_mirror_create(session->process.source, 1, READ_OUT_BYTES_MAX, &stop->mirror));
+	return unless_memory_is_short(mem_mirror_create(session->process.source,
+							session->options.threads,
+							READ_OUT_BYTES_MAX, &stop->mirror));
 }
 
 // Reads out the clone and ends it; *@a source is then what was read.
@@ -225,7 +225,6 @@ static struct error *session_stop_and_walk(struct session *session, struct sessi
 					   struct target_verdict *verdict)
 {
 	const struct session_census_stop *stop = (const struct session_census_stop *)base;
-	unsigned threads = session->options.threads;
 	struct session_held held;
 	struct target_moment moment = {0};
 
@@ -233,11 +232,9 @@ static struct error *session_stop_and_walk(struct session *session, struct sessi
 	struct error *error = session_hold_frozen(session, look, &held, &moment.source);
 	if (!error && held.clone && stop->mirror)
 		error = census_read_out(session, stop->mirror, &held, look, &moment.source);
-	if (stop->mirror && moment.source == stop->mirror)
-		threads = 1;
 	if (!error)
-		error = session->target->ops->walk(session->target, &moment, stop->sink, threads,
-						   effort, verdict);
+		error = session->target->ops->walk(session->target, &moment, stop->sink,
+						   session->options.threads, effort, verdict);
 	session_let_go(&held, look);
 	return error;
 }

@@ -118,6 +118,7 @@ static struct error *cpython_walk(struct target *target, const struct target_mom
 		.stack_count = moment->stack_count,
 		.thread_pointer = moment->stack_count ? moment->stacks[0].thread_pointer : 0,
 		.thread_count = thread_count,
+		.process_runs = moment->source != cpython->process->source,
 	};
 
 	return py_walk(&context, sink, effort, ret);

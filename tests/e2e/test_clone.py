@@ -17,7 +17,7 @@ KILLS = int(os.environ.get("LEAKINSPECT_KILLS", 150))
 
 
 # What a process of at most so much memory holds is read out of its clone before it is counted.
-READ_OUT_KIB_MAX = 64 << 10
+READ_OUT_KIB_MAX = 128 << 10
 
 
 def resident_kib(pid):

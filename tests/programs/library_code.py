@@ -17,7 +17,7 @@ import conversation
 UNITTESTS = ["test_textwrap", "test_functools", "test_contextlib", "test_generators", "test_descr",
              "test_enum", "test_dataclasses", "test_class", "test_defaultdict",
              "test_typing", "test_super", "test_scope"]
-BALLAST_BYTES = 100 << 20
+BALLAST_BYTES = 160 << 20
 kept = []
 
 

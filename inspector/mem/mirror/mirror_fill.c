@@ -95,14 +95,9 @@ static struct error *mirror_copy(struct mirror_work *work, struct mem_span *span
 }
 
 static struct error *mirror_run(struct mirror *mirror, const struct mirror_run *runs, size_t count,
-				unsigned thread_count,
-				struct error *(*run)(struct mirror_work *work,
-						     struct mem_span *spans, size_t count))
+				unsigned thread_count, const struct mirror_work *work)
 {
-	struct mirror_task task = {
-		.work = {.run = run, .naps = mirror->copied != mirror->live},
-		.mirror = mirror,
-	};
+	struct mirror_task task = {.work = *work, .mirror = mirror};
 
 	return mirror_jobs_run(runs, count, &mirror->blocks, thread_count, &task.work);
 }
@@ -215,7 +210,13 @@ static struct error *mirror_copy_runs(struct mirror *mirror, bool constants_only
 		if (!plan->runs[i].copied && (plan->runs[i].constant_id || !constants_only))
 			runs[count++] = plan->runs[i];
 	mirror->bad_count = 0;
-	struct error *error = mirror_run(mirror, runs, count, thread_count, mirror_copy);
+	bool process_runs = constants_only || mirror->copied != mirror->live;
+	const struct mirror_work work = {
+		.run = mirror_copy,
+		.job_bytes = process_runs ? MIRROR_SHORT_JOB_BYTES : MIRROR_JOB_BYTES,
+		.yields = process_runs,
+	};
+	struct error *error = mirror_run(mirror, runs, count, thread_count, &work);
 	if (error)
 		return error;
 	if (mirror->bad_count)
@@ -229,6 +230,8 @@ static struct error *mirror_copy_runs(struct mirror *mirror, bool constants_only
 
 static struct error *mirror_prepare(struct mirror *mirror, unsigned thread_count)
 {
+	static const struct mirror_work work = {
+		.run = mirror_touch, .job_bytes = MIRROR_JOB_BYTES, .yields = true};
 	_cleanup_mirror_plan_ struct mirror_plan plan = {0};
 	struct error *error = mirror_plan_make(mirror->live, &plan);
 
@@ -238,7 +241,7 @@ static struct error *mirror_prepare(struct mirror *mirror, unsigned thread_count
 		error = mirror_adopt(mirror, &plan);
 	if (!error)
 		error = mirror_run(mirror, mirror->plan.runs, mirror->plan.run_count, thread_count,
-				   mirror_touch);
+				   &work);
 	if (!error)
 		error = mirror_copy_runs(mirror, true, thread_count);
 	mirror->blocks.count = 0;

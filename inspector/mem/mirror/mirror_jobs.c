@@ -8,15 +8,10 @@
 
 #include "base/array.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/yield.h"
 
 enum { THREADS_MAX = 16 };
-
-/** The kernel makes it some 50 us. */
-static const uint64_t nap_ns = 1;
-/** Who wakes so late shares the processor with others, and would be late each time. */
-static const uint64_t nap_late_ns = 1000000;
 
 /** Bytes [start, end), as far as they are in runs; the first of them is in run `first`. */
 struct job {
@@ -54,7 +49,7 @@ static struct error *jobs_plan(struct job_list *jobs)
 {
 	struct error *error = NULL;
 	struct job job = {0};
-	uint64_t bytes = 0, bytes_max = jobs->work->naps ? MIRROR_NAP_BYTES : MIRROR_JOB_BYTES;
+	uint64_t bytes = 0, bytes_max = jobs->work->job_bytes;
 	size_t pieces = 0;
 
 	for (size_t i = 0; !error && i < jobs->run_count; i++) {
@@ -107,19 +102,10 @@ static struct error *jobs_do(const struct job_list *jobs, const struct job *job)
 	return !error && count ? jobs->work->run(jobs->work, spans, count) : error;
 }
 
-// Whether the next nap is as short as it should be.
-static bool worker_nap(void)
-{
-	uint64_t begin_ns = clock_now_ns();
-
-	clock_sleep_ns(nap_ns);
-	return clock_now_ns() - begin_ns < nap_late_ns;
-}
-
 static void *jobs_worker(void *argument)
 {
 	struct job_list *jobs = argument;
-	bool naps = jobs->work->naps;
+	bool yields = jobs->work->yields;
 
 	for (;;) {
 		size_t next = atomic_fetch_add(&jobs->next, 1);
@@ -129,8 +115,7 @@ static void *jobs_worker(void *argument)
 		if (!error)
 			error = jobs_do(jobs, &jobs->list[next]);
 		if (!error) {
-			if (naps && atomic_load(&jobs->next) < jobs->count)
-				naps = worker_nap();
+			yield_processor(&yields);
 			continue;
 		}
 		atomic_store(&jobs->next, jobs->count);

@@ -11,9 +11,10 @@
 #include "mem/source.h"
 
 enum {
+	/** A huge page: two threads that touch the same one make it twice. */
 	MIRROR_JOB_BYTES = 2 << 20,
-	/** Of work that naps. */
-	MIRROR_NAP_BYTES = 1 << 20,
+	/** Half a millisecond of reading a clone. */
+	MIRROR_SHORT_JOB_BYTES = 512 << 10,
 	/** Runs per job, where they are short. */
 	MIRROR_JOB_SPANS = 256,
 };
@@ -21,10 +22,10 @@ enum {
 /** Does one job: @a count pieces, whose `into` is their place in our memory. */
 struct mirror_work {
 	struct error *(*run)(struct mirror_work *work, struct mem_span *spans, size_t count);
-	/** The process runs meanwhile. Where all processors are ours it would wait some milliseconds for
-	 *  one, so each of them is left to it for a moment after every job, unless others wait for it,
-	 *  too. */
-	bool naps;
+	/** Per job, one of the two above. */
+	uint64_t job_bytes;
+	/** The process runs meanwhile: base/yield.h. */
+	bool yields;
 };
 
 /**

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "base/interrupt.h"
+#include "base/yield.h"
 #include "targets/cpython/scan/int_blocks.h"
 
 enum {
@@ -179,6 +180,7 @@ static void *pass_work(void *argument)
 {
 	struct worker *worker = argument;
 	struct run *run = worker->run;
+	bool yields = worker->pass->process_runs;
 
 	for (;;) {
 		size_t next = atomic_fetch_add(&run->next_job, 1);
@@ -191,6 +193,7 @@ static void *pass_work(void *argument)
 			atomic_store(&run->next_job, run->job_count);
 			break;
 		}
+		yield_processor(&yields);
 	}
 	return NULL;
 }

@@ -34,6 +34,8 @@ struct py_pass {
 	const struct target_stack *stacks;
 	size_t stack_count;
 	unsigned thread_count;
+	/** As in walk.h. */
+	bool process_runs;
 	const struct maps *maps;
 	addr_t lowest_address;
 	bool collecting;

@@ -234,6 +234,7 @@ static void walk_set_up_pass(struct walk *walk)
 	pass->frozen = &walk->frozen;
 	pass->sink = walk->sink;
 	pass->thread_count = walk->context->thread_count;
+	pass->process_runs = walk->context->process_runs;
 	pass->stacks = walk->context->stacks;
 	pass->stack_count = walk->context->stack_count;
 	pass->collecting = walk->memory.gc.collecting;

@@ -24,6 +24,8 @@ struct py_walk_context {
 	struct module_list *modules;
 	addr_t thread_pointer;
 	unsigned thread_count;
+	/** What is read is not the process itself, which runs meanwhile. */
+	bool process_runs;
 };
 
 /** Contract of target_ops.walk(). */
