@@ -18,8 +18,8 @@
  *
  * What was mapped then and is not in the copy is read from the process as it is now; once that has
  * ended or become another program it is a fault, like what was not mapped then: the copy outlives the
- * process, and so does what is made of it. mem_source_resident() tells the pages that were copied. Before the first fill, and
- * after one that failed, everything is asked of the process.
+ * process, and so does what is made of it. mem_source_resident() tells the pages that were copied.
+ * Before the first fill, and after one that failed, everything is asked of the process.
  *
  * A mirror may be read by several threads at once; filling it is one thread's business (it starts
  * others itself).
