@@ -199,8 +199,10 @@ clean: ## deletes everything that was built
 	rm -rf build build-* demo/leak_demo compile_commands.json
 
 .PHONY: check-clean
-check-clean: ## fails if a build or a test left a file that git does not know
+check-clean: ## fails if a build or a test left a file that git does not know, or a process
 	@left=$$(git status --porcelain) && if [ "$$left" ]; then echo "$$left"; exit 1; fi
+	@left=$$(find /proc/[0-9]*/exe -maxdepth 0 -lname '$(CURDIR)/*' 2>/dev/null | cut -d/ -f3) && \
+		if [ "$$left" ]; then ps -o pid,etime,args -p $$left; exit 1; fi
 
 .PHONY: help
 help: ## this table

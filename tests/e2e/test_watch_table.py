@@ -16,15 +16,6 @@ def growing(debian_python, start):
     return start("growing.py", debian_python)
 
 
-def leave(one):
-    """Has what runs on it end in order: a hangup in the midst of LeakSanitizer's work would stop that for ever."""
-    try:
-        one.press("C-c")
-        one.wait_for(r"^shell\$ ?(?:echo x+)?")
-    finally:
-        one.stop()
-
-
 @pytest.fixture
 def screen(leakinspect, tmp_path):
     """screen(words of watch...) -> the Screen it runs on."""
@@ -38,7 +29,7 @@ def screen(leakinspect, tmp_path):
 
     yield start
     for one in started:
-        leave(one)
+        one.stop()
 
 
 def wait_for(screen, pattern, timeout=60):
@@ -147,4 +138,4 @@ def test_a_terminal_that_is_dumb_gets_lines(growing, leakinspect, tmp_path):
         one.press("Enter")
         wait_for(one, r"^TIME +RSS +VSS")
     finally:
-        leave(one)
+        one.stop()

@@ -28,7 +28,9 @@ class Screen:
         self.env = {key: value for key, value in env.items()
                     if key not in ("TMUX", "TMUX_PANE", "PAGER", "LESS", "INPUTRC")}
         self.env.update({"TERM": "screen", "LC_ALL": "C.UTF-8", "INPUTRC": "/dev/null",
-                         "LESSHISTFILE": "-", "HISTFILE": ""})
+                         "LESSHISTFILE": "-", "HISTFILE": "",
+                         # A hangup in the midst of LeakSanitizer's work would stop that for ever.
+                         "ASAN_OPTIONS": env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})
         self._tmux("-f", "/dev/null", "new-session", "-d", "-x", str(columns), "-y", str(rows),
                    "timeout", "--foreground", "900", "env", "PS1=shell$ ", "bash", "--norc", "-i")
         try:
