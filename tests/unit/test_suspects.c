@@ -246,6 +246,24 @@ static void cycles_that_nobody_frees_come_before_those_that_wait(void **state)
 	assert_int_equal(few.suspects.count, 0);
 }
 
+static void an_example_of_what_nobody_frees_is_one_that_gc_garbage_has(void **state)
+{
+	_cleanup_given_ struct given given = {0};
+	const addr_t last = 0x700000 + 32 * 39;
+
+	// No collection has come to the others yet.
+	given_program(&given);
+	given_cycles(&given, 40, "legacy");
+	given_lines(&given,
+		    "object 0x3000 list\nroot 0x3000 garbage\ncollector garbage=0x3000\n"
+		    "edge 0x3000 %#x gc [0]\n",
+		    (unsigned)last);
+	when_looked_at(&given);
+	assert_int_equal(given.suspects.count, 1);
+	assert_int_equal(given.suspects.list[0].example, graph_find(given.heap, last));
+	assert_true(paths_reach(&given.paths, given.suspects.list[0].example));
+}
+
 static void no_more_than_a_few_are_told_and_the_others_are_counted(void **state)
 {
 	_cleanup_given_ struct given given = {0};
@@ -280,6 +298,7 @@ int main(void)
 		cmocka_unit_test(much_plain_data_is_suspected_and_little_is_not),
 		cmocka_unit_test(leaked_references_are_suspected_by_type),
 		cmocka_unit_test(cycles_that_nobody_frees_come_before_those_that_wait),
+		cmocka_unit_test(an_example_of_what_nobody_frees_is_one_that_gc_garbage_has),
 		cmocka_unit_test(no_more_than_a_few_are_told_and_the_others_are_counted),
 	};
 
