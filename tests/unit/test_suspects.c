@@ -251,12 +251,12 @@ static void an_example_of_what_nobody_frees_is_one_that_gc_garbage_has(void **st
 	_cleanup_given_ struct given given = {0};
 	const addr_t last = 0x700000 + 32 * 39;
 
-	// No collection has come to the others yet.
+	// No collection has come to the others yet. What a signature is made of is the same for all of a type.
 	given_program(&given);
 	given_cycles(&given, 40, "legacy");
 	given_lines(&given,
 		    "object 0x3000 list\nroot 0x3000 garbage\ncollector garbage=0x3000\n"
-		    "edge 0x3000 %#x gc [0]\n",
+		    "edge 0x3000 0x700010 gc [0]\nedge 0x3000 %#x gc [1]\n",
 		    (unsigned)last);
 	when_looked_at(&given);
 	assert_int_equal(given.suspects.count, 1);

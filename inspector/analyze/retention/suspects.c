@@ -111,8 +111,8 @@ static void mark_garbage(const struct search *search, uint64_t *is_meant)
 		bits_set(is_meant, heap_edge_target(heap_edges(heap, list)[i]));
 }
 
-// *ret_example is the row's, or one that gc.garbage has: what no collection has come to yet is there, too,
-// and nothing leads to it.
+// *ret_example is the row's, or one of its type that gc.garbage has: what no collection has come to yet is
+// there, too, and nothing leads to it.
 static struct error *retained_of_row(const struct search *search, const struct cycle_row *row,
 				     uint64_t *ret, uint32_t *ret_example)
 {
@@ -128,16 +128,19 @@ static struct error *retained_of_row(const struct search *search, const struct c
 		bits_set(is_of_row, search->first_types[row->types[i]]);
 	if (row->state == CYCLE_UNCOLLECTABLE)
 		mark_garbage(search, is_garbage);
-	bool is_in_garbage = false;
+	uint32_t example_type = type_of_row(search, row);
+	bool is_example_in_garbage = false;
 	for (uint32_t i = 0; i < heap->object_count; i++) {
 		bool is_garbage_item = bits_get(is_garbage, i);
 		if ((!is_garbage_item && !is_in_state(search, i, row->state)) ||
 		    !bits_get(is_of_row, search->first_types[heap->type[i]]))
 			continue;
 		bits_set(is_meant, i);
-		if (is_garbage_item && !is_in_garbage)
-			*ret_example = i;
-		is_in_garbage |= is_garbage_item;
+		if (!is_garbage_item || is_example_in_garbage ||
+		    search->first_types[heap->type[i]] != example_type)
+			continue;
+		*ret_example = i;
+		is_example_in_garbage = true;
 	}
 	return retained_of(search, is_meant, ret);
 }
