@@ -252,6 +252,16 @@ static uint64_t hash_shape(const char *shape, enum cycle_state state)
 	return hash ? hash : 1;
 }
 
+// What finder.shape says of @a component.
+static void take_example(struct finder *finder, uint32_t number, uint32_t component)
+{
+	struct cycle_row *row = &finder->cycles.rows[number];
+
+	row->example_count = finder->shape.object_count;
+	memcpy(row->example, finder->shape.objects, row->example_count * sizeof(*row->example));
+	finder->examples[number] = component;
+}
+
 static struct error *add_row(struct finder *finder, uint32_t component, enum cycle_state state,
 			     uint64_t hash, uint32_t next)
 {
@@ -276,15 +286,22 @@ static struct error *add_row(struct finder *finder, uint32_t component, enum cyc
 	row->shape = strdup(text_chars(&finder->shape.text));
 	if (!row->shape)
 		return error_no_memory();
-	row->example_count = finder->shape.object_count;
-	memcpy(row->example, finder->shape.objects, row->example_count * sizeof(*row->example));
-	finder->examples[count] = component;
+	take_example(finder, (uint32_t)count, component);
 	finder->next_rows[count] = next;
 	finder->cycles.count++;
 	return NULL;
 }
 
-/** The row of finder.shape and @a state; @a component is its example if it is a new one. */
+static bool any_in_garbage(const struct finder *finder, const uint32_t *objects, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (finder->in_garbage[objects[i]])
+			return true;
+	return false;
+}
+
+/** The row of finder.shape and @a state; @a component is its example if it is a new one, or the first that
+ *  stands in gc.garbage: nothing leads to those that no collection has come to yet. */
 static struct error *find_row(struct finder *finder, uint32_t component, enum cycle_state state,
 			      uint32_t *ret)
 {
@@ -295,8 +312,13 @@ static struct error *find_row(struct finder *finder, uint32_t component, enum cy
 	if (!addr_map_get(&finder->rows, hash, &first))
 		first = UINT32_MAX;
 	for (uint32_t i = first; i != UINT32_MAX; i = finder->next_rows[i]) {
-		if (finder->cycles.rows[i].state == state &&
-		    strcmp(finder->cycles.rows[i].shape, shape) == 0) {
+		const struct cycle_row *row = &finder->cycles.rows[i];
+
+		if (row->state == state && strcmp(row->shape, shape) == 0) {
+			if (!any_in_garbage(finder, row->example, row->example_count) &&
+			    any_in_garbage(finder, finder->shape.objects,
+					   finder->shape.object_count))
+				take_example(finder, i, component);
 			*ret = i;
 			return NULL;
 		}

@@ -45,7 +45,8 @@ struct cycle_row {
 	/** Those of them with a finalizer; owned. */
 	uint32_t *finalizers;
 	size_t finalizer_count;
-	/** The objects of one such cycle in its order, at most CYCLE_EXAMPLE_MAX. */
+	/** The objects of one such cycle in its order, at most CYCLE_EXAMPLE_MAX; one that gc.garbage has, if any
+	 *  of them is there. */
 	uint32_t example[CYCLE_EXAMPLE_MAX];
 	size_t example_count;
 	/** For reachable ones: an object outside the example's component that refers into it and the

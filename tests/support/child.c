@@ -94,6 +94,18 @@ struct child *child_start(void (*run)(struct child *child, void *argument), void
 	return child;
 }
 
+bool page_is_not_inherited(void *page)
+{
+	int status;
+
+	if (msync(page, 1, MS_ASYNC) < 0)
+		return false;
+	pid_t pid = fork();
+	if (pid == 0)
+		_exit(msync(page, 1, MS_ASYNC) < 0 && errno == ENOMEM ? 0 : 1);
+	return waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 void child_ready(struct child *child)
 {
 	if (write(child->to_test, "r", 1) != 1)

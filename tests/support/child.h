@@ -42,6 +42,9 @@ struct child *child_start(void (*run)(struct child *child, void *argument), void
  *  knows neither ptrace nor process_vm_readv. Says so when not. */
 bool tracing_is_there(void);
 
+/** Whether a child that is forked now has no memory at @a page, a page's beginning, where the test has some. */
+bool page_is_not_inherited(void *page);
+
 /** In the child: everything stands as the test wants to find it. */
 void child_ready(struct child *child);
 

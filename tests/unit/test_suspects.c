@@ -251,17 +251,20 @@ static void an_example_of_what_nobody_frees_is_one_that_gc_garbage_has(void **st
 	_cleanup_given_ struct given given = {0};
 	const addr_t last = 0x700000 + 32 * 39;
 
-	// No collection has come to the others yet. What a signature is made of is the same for all of a type.
+	// No collection has come to the others yet, and what is of other cycles is no example.
 	given_program(&given);
 	given_cycles(&given, 40, "legacy");
 	given_lines(&given,
 		    "object 0x3000 list\nroot 0x3000 garbage\ncollector garbage=0x3000\n"
-		    "edge 0x3000 0x700010 gc [0]\nedge 0x3000 %#x gc [1]\n",
+		    "object 0x3010 Parent tracked legacy\nedge 0x3010 0x3010 gc .me\n"
+		    "edge 0x3000 0x3010 gc [0]\nedge 0x3000 %#x gc [1]\n",
 		    (unsigned)last);
 	when_looked_at(&given);
-	assert_int_equal(given.suspects.count, 1);
+	assert_int_equal(given.suspects.count, 2);
+	assert_int_equal(given.suspects.list[0].count, 40);
 	assert_int_equal(given.suspects.list[0].example, graph_find(given.heap, last));
 	assert_true(paths_reach(&given.paths, given.suspects.list[0].example));
+	assert_int_equal(given.suspects.list[1].example, graph_find(given.heap, 0x3010));
 }
 
 static void no_more_than_a_few_are_told_and_the_others_are_counted(void **state)

@@ -111,37 +111,24 @@ static void mark_garbage(const struct search *search, uint64_t *is_meant)
 		bits_set(is_meant, heap_edge_target(heap_edges(heap, list)[i]));
 }
 
-// *ret_example is the row's, or one of its type that gc.garbage has: what no collection has come to yet is
-// there, too, and nothing leads to it.
 static struct error *retained_of_row(const struct search *search, const struct cycle_row *row,
-				     uint64_t *ret, uint32_t *ret_example)
+				     uint64_t *ret)
 {
 	const struct heap *heap = search->evidence->heap;
 	_cleanup_free_ uint64_t *is_garbage = bits_alloc(heap->object_count);
 	_cleanup_free_ uint64_t *is_meant = bits_alloc(heap->object_count);
 	_cleanup_free_ uint64_t *is_of_row = bits_alloc(heap->type_count);
 
-	*ret_example = row->example[0];
 	if (!is_garbage || !is_meant || !is_of_row)
 		return error_no_memory();
 	for (size_t i = 0; i < row->type_count; i++)
 		bits_set(is_of_row, search->first_types[row->types[i]]);
 	if (row->state == CYCLE_UNCOLLECTABLE)
 		mark_garbage(search, is_garbage);
-	uint32_t example_type = type_of_row(search, row);
-	bool is_example_in_garbage = false;
-	for (uint32_t i = 0; i < heap->object_count; i++) {
-		bool is_garbage_item = bits_get(is_garbage, i);
-		if ((!is_garbage_item && !is_in_state(search, i, row->state)) ||
-		    !bits_get(is_of_row, search->first_types[heap->type[i]]))
-			continue;
-		bits_set(is_meant, i);
-		if (!is_garbage_item || is_example_in_garbage ||
-		    search->first_types[heap->type[i]] != example_type)
-			continue;
-		*ret_example = i;
-		is_example_in_garbage = true;
-	}
+	for (uint32_t i = 0; i < heap->object_count; i++)
+		if ((bits_get(is_garbage, i) || is_in_state(search, i, row->state)) &&
+		    bits_get(is_of_row, search->first_types[heap->type[i]]))
+			bits_set(is_meant, i);
 	return retained_of(search, is_meant, ret);
 }
 
@@ -163,7 +150,6 @@ static struct error *add_cycles(struct search *search)
 	for (size_t i = 0; i < cycles->count; i++) {
 		const struct cycle_row *row = &cycles->rows[i];
 		uint64_t bytes = 0;
-		uint32_t example;
 		bool is_suspect = row->state == CYCLE_UNCOLLECTABLE ||
 				  (row->state == CYCLE_PENDING &&
 				   row->count >= SUSPECT_PENDING_MIN && row->finalizer_count);
@@ -174,7 +160,7 @@ static struct error *add_cycles(struct search *search)
 			search->suspects->more++;
 			continue;
 		}
-		struct error *error = retained_of_row(search, row, &bytes, &example);
+		struct error *error = retained_of_row(search, row, &bytes);
 		if (error)
 			return error;
 		char *shape = strdup(row->shape);
@@ -188,7 +174,7 @@ static struct error *add_cycles(struct search *search)
 				    .type = type_of_row(search, row),
 				    .count = row->count,
 				    .retained_bytes = bytes,
-				    .example = example,
+				    .example = row->example[0],
 				    .holder = HEAP_NO_OBJECT,
 				    .shape = shape,
 				    .score = score_of_row(search, row, share(search, bytes)),
