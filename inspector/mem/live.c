@@ -64,8 +64,8 @@ static struct error *live_check(const struct live *live)
 			    live->pid, status.comm);
 }
 
-// ESRCH: the thread through which we read has no memory any more. Finds another one.
-static struct error *live_find_thread(struct live *live)
+// The thread @a lost, through which we read, has no memory any more. Finds another one.
+static struct error *live_find_thread(struct live *live, pid_t lost)
 {
 	pid_t thread;
 	struct error *error = live_check(live);
@@ -74,8 +74,9 @@ static struct error *live_find_thread(struct live *live)
 		error = process_memory_thread(live->pid, &thread);
 	if (error)
 		return error;
-	if (thread == atomic_exchange(&live->thread, thread))
+	if (thread == lost)
 		return error_create(ERROR_GONE, "process %d is ending", live->pid);
+	atomic_store(&live->thread, thread);
 	return NULL;
 }
 
@@ -85,8 +86,8 @@ static struct error *live_transfer(struct live *live, const struct iovec *into,
 				   const struct iovec *from, size_t count, size_t *ret)
 {
 	for (;;) {
-		ssize_t got =
-			process_vm_readv(atomic_load(&live->thread), into, count, from, count, 0);
+		pid_t thread = atomic_load(&live->thread);
+		ssize_t got = process_vm_readv(thread, into, count, from, count, 0);
 
 		*ret = got > 0 ? (size_t)got : 0;
 		if (got >= 0 || errno == EFAULT)
@@ -98,7 +99,7 @@ static struct error *live_transfer(struct live *live, const struct iovec *into,
 		if (errno != ESRCH)
 			return error_create_os(errno, "cannot read the memory of process %d",
 					       live->pid);
-		struct error *error = live_find_thread(live);
+		struct error *error = live_find_thread(live, thread);
 		if (error)
 			return error;
 	}
@@ -225,14 +226,26 @@ static struct error *live_gather(struct mem_source *source, struct mem_span *spa
 static struct error *live_maps(struct mem_source *source, struct maps *ret)
 {
 	struct live *live = live_of(source);
-	_cleanup_text_ struct text text = {0};
-	struct error *error = process_file(atomic_load(&live->thread), "maps", &text);
 
-	if (!error)
-		error = live_check(live);
-	if (!error)
-		error = maps_parse(text_chars(&text), text.length, ret);
-	return error;
+	for (;;) {
+		_cleanup_text_ struct text text = {0};
+		pid_t thread = atomic_load(&live->thread);
+		struct error *error = process_file(thread, "maps", &text);
+
+		// A thread that has let go of the memory has an empty list, or is not there at all.
+		if (text.length == 0 && (!error || error->code == ERROR_GONE)) {
+			error_destroy(error);
+			error = live_find_thread(live, thread);
+			if (error)
+				return error;
+			continue;
+		}
+		if (!error)
+			error = live_check(live);
+		if (!error)
+			error = maps_parse(text_chars(&text), text.length, ret);
+		return error;
+	}
 }
 
 static struct error *live_resident(struct mem_source *source, addr_t start, addr_t end,
@@ -250,14 +263,20 @@ static struct error *live_check_source(struct mem_source *source)
 	return live_check(live_of(source));
 }
 
-static void live_destroy(struct mem_source *source)
+static void live_close(struct live *live)
 {
-	struct live *live = live_of(source);
-
 	if (live->mem_fd >= 0)
 		close(live->mem_fd);
 	if (live->pagemap_fd >= 0)
 		close(live->pagemap_fd);
+	live->mem_fd = live->pagemap_fd = -1;
+}
+
+static void live_destroy(struct mem_source *source)
+{
+	struct live *live = live_of(source);
+
+	live_close(live);
 	free(live);
 }
 
@@ -278,23 +297,23 @@ static int open_of_thread(pid_t thread, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static struct error *live_open(struct live *live)
+static struct error *live_open(pid_t thread, void *argument)
 {
-	pid_t thread;
-	struct error *error = process_memory_thread(live->pid, &thread);
+	struct live *live = argument;
 
-	if (error)
-		return error;
+	live_close(live);
 	live->thread = thread;
-	live->mem_fd = open_of_thread(thread, "mem");
-	if (live->mem_fd < 0 && (errno == EACCES || errno == EPERM))
-		return process_refusal(live->pid);
-	if (live->mem_fd < 0 && (errno == ENOENT || errno == ESRCH))
-		return error_create(ERROR_GONE, "process %d has ended", live->pid);
-	if (live->mem_fd < 0)
-		return error_create_os(errno, "cannot open the memory of process %d", live->pid);
+	// First, for it says nothing of a thread without memory on older kernels. If there is memory behind
+	// the next one, there was when this one was opened.
 	live->pagemap_fd = open_of_thread(thread, "pagemap");
-	return live_check(live);
+	live->mem_fd = open_of_thread(thread, "mem");
+	if (live->mem_fd >= 0)
+		return live_check(live);
+	if (errno == EACCES || errno == EPERM)
+		return process_refusal(live->pid);
+	if (errno == ENOENT || errno == ESRCH)
+		return error_create(ERROR_GONE, "process %d has ended", live->pid);
+	return error_create_os(errno, "cannot open the memory of process %d", live->pid);
 }
 
 struct error *mem_live_create(pid_t pid, struct mem_source **ret)
@@ -310,7 +329,7 @@ struct error *mem_live_create(pid_t pid, struct mem_source **ret)
 		.pagemap_fd = -1,
 		.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE),
 	};
-	struct error *error = live_open(live);
+	struct error *error = process_through_memory_thread(pid, live_open, live);
 	if (error) {
 		live_destroy(&live->source);
 		return error;

@@ -20,6 +20,8 @@ enum {
 	PROC_PATH_CHARS = 96,
 	/** The kernel hands out no more at once, whatever is asked for (seq_read_iter()). */
 	READ_BYTES = 4096,
+	/** So many threads may end, one after another, just before the memory is reached through them. */
+	THREAD_TRIES_MAX = 100,
 	/** The longest files are the maps: some 600,000 mappings, ten times the usual limit. */
 	FILE_BYTES_MAX = 64 << 20,
 };
@@ -154,7 +156,7 @@ static struct error *hidden_or_gone_error(pid_t pid)
 		pid);
 }
 
-struct error *process_status_read(pid_t pid, struct process_status *ret)
+static struct error *thread_status_read(pid_t pid, struct process_status *ret)
 {
 	_cleanup_text_ struct text stat = {0}, status = {0};
 	int failed, status_failed = 0;
@@ -228,34 +230,86 @@ bool process_state_is_dead(char state)
 	return state == 'Z' || state == 'X' || state == 'x';
 }
 
-struct error *process_memory_thread(pid_t pid, pid_t *ret)
+bool process_has_ended(const struct process_status *status)
+{
+	// The main thread counts until the last of the others has ended.
+	return process_state_is_dead(status->state) && status->thread_count <= 1;
+}
+
+// One that is ending has let go of the memory for a while before it is dead.
+static bool thread_has_memory(const struct process_status *status)
+{
+	return !process_state_is_dead(status->state) && status->vss_bytes > 0;
+}
+
+static struct error *find_other_thread(pid_t pid, struct process_status *ret)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	size_t count;
-	struct process_status status;
-	struct error *error = process_status_read(pid, &status);
+	struct error *error = process_threads(pid, &tids, &count);
 
-	*ret = pid;
-	if (error || !process_state_is_dead(status.state))
-		return error;
-	error = process_threads(pid, &tids, &count);
 	if (error)
 		return error;
 	for (size_t i = 0; i < count; i++) {
-		_cleanup_error_ struct error *ended = process_status_read(tids[i], &status);
+		_cleanup_error_ struct error *ended = thread_status_read(tids[i], ret);
 
-		if (!ended && !process_state_is_dead(status.state)) {
-			*ret = tids[i];
+		if (!ended && thread_has_memory(ret))
 			return NULL;
-		}
 	}
 	return gone_error(pid);
+}
+
+struct error *process_memory_thread(pid_t pid, pid_t *ret)
+{
+	struct process_status status;
+	struct error *error = thread_status_read(pid, &status);
+
+	if (!error && !thread_has_memory(&status))
+		error = find_other_thread(pid, &status);
+	*ret = error ? pid : status.pid;
+	return error;
+}
+
+struct error *process_through_memory_thread(pid_t pid,
+					    struct error *(*use)(pid_t thread, void *argument),
+					    void *argument)
+{
+	for (unsigned tries = 1;; tries++) {
+		pid_t thread;
+		struct error *error = process_memory_thread(pid, &thread);
+
+		if (error)
+			return error;
+		error = use(thread, argument);
+		if (!error || error->code != ERROR_GONE || tries == THREAD_TRIES_MAX)
+			return error;
+		error_destroy(error);
+	}
+}
+
+struct error *process_status_read(pid_t pid, struct process_status *ret)
+{
+	struct process_status other;
+	struct error *error = thread_status_read(pid, ret);
+
+	if (error || ret->tgid != pid || ret->thread_count <= 1 || thread_has_memory(ret))
+		return error;
+	_cleanup_error_ struct error *ended = find_other_thread(pid, &other);
+	if (!ended) {
+		ret->rss_bytes = other.rss_bytes;
+		ret->vss_bytes = other.vss_bytes;
+	}
+	return NULL;
 }
 
 struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes)
 {
 	_cleanup_text_ struct text text = {0};
-	struct error *error = process_file(pid, "cmdline", &text);
+	pid_t thread;
+	struct error *error = process_memory_thread(pid, &thread);
+
+	if (!error)
+		error = process_file(thread, "cmdline", &text);
 
 	if (error)
 		return error;
@@ -267,8 +321,11 @@ struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes)
 bool process_pss(pid_t pid, uint64_t *ret_bytes)
 {
 	_cleanup_text_ struct text text = {0};
-	_cleanup_error_ struct error *error = process_file(pid, "smaps_rollup", &text);
+	pid_t thread;
+	_cleanup_error_ struct error *error = process_memory_thread(pid, &thread);
 
+	if (!error)
+		error = process_file(thread, "smaps_rollup", &text);
 	if (error || !status_find(text_chars(&text), "Pss"))
 		return false;
 	*ret_bytes = status_number(text_chars(&text), "Pss", 10) << 10;

@@ -31,7 +31,7 @@ struct process_status {
 	/** Where the stack of its program began, another place after exec mostly; 0 where the kernel does not
 	 *  tell. */
 	uint64_t stack_start;
-	/** In bytes. */
+	/** In bytes; 0 for a thread that has ended, but the main thread while others go on. */
 	uint64_t rss_bytes;
 	uint64_t vss_bytes;
 	size_t thread_count;
@@ -47,8 +47,11 @@ MUST_USE struct error *process_status_read(pid_t pid, struct process_status *ret
 /** What errno says about a call on a thread: ERROR_GONE when it has ended, else "cannot @a what thread N". */
 MUST_USE struct error *process_thread_error(pid_t tid, const char *what);
 
-/** Whether a state letter is that of a process or thread that has ended. */
+/** Whether a state letter is that of a thread that has ended. */
 bool process_state_is_dead(char state);
+
+/** Whether a process has ended: of its main thread's status. That one may be dead while others go on. */
+bool process_has_ended(const struct process_status *status);
 
 /**
  * Fails with the reason and the fix when @a pid cannot be inspected: no such process, a zombie, a
@@ -66,9 +69,17 @@ MUST_USE struct error *process_file(pid_t pid, const char *name, struct text *re
 
 /**
  * The thread whose /proc entry leads to the memory of @a pid: @a pid itself, except where its main
- * thread has ended while others go on; then one of those. ERROR_GONE when all have ended.
+ * thread has ended, or is about to, while others go on; then one of those. ERROR_GONE when all have ended.
  */
 MUST_USE struct error *process_memory_thread(pid_t pid, pid_t *ret);
+
+/**
+ * Calls @a use with the thread of process_memory_thread(), and again with another one while it says
+ * ERROR_GONE, for each may end at any moment. ERROR_GONE when all have ended, else what @a use says.
+ */
+MUST_USE struct error *
+process_through_memory_thread(pid_t pid, struct error *(*use)(pid_t thread, void *argument),
+			      void *argument);
 
 /** The thread ids now under /proc/PID/task; *@a ret_tids is freed by the caller. */
 MUST_USE struct error *process_threads(pid_t pid, pid_t **ret_tids, size_t *ret_count);

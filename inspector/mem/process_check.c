@@ -164,8 +164,9 @@ struct error *process_refusal(pid_t pid)
 			    pid, status.comm);
 }
 
-static struct error *read_elf_header(pid_t pid, Elf64_Ehdr *ret)
+static struct error *read_elf_header(pid_t pid, void *argument)
 {
+	Elf64_Ehdr *ret = argument;
 	char path[PATH_CHARS];
 	_cleanup_fd_ int fd = -1;
 
@@ -189,13 +190,13 @@ static struct error *read_elf_header(pid_t pid, Elf64_Ehdr *ret)
 }
 
 // Our own program is the measure: structures are read with the word size and byte order of ours.
-static struct error *check_architecture(const struct process_status *status, pid_t thread)
+static struct error *check_architecture(const struct process_status *status)
 {
 	Elf64_Ehdr ours, theirs;
 	struct error *error = read_elf_header(getpid(), &ours);
 
 	if (!error)
-		error = read_elf_header(thread, &theirs);
+		error = process_through_memory_thread(status->pid, read_elf_header, &theirs);
 	if (error)
 		return error;
 	if (theirs.e_ident[EI_CLASS] != ours.e_ident[EI_CLASS])
@@ -217,7 +218,6 @@ static struct error *check_architecture(const struct process_status *status, pid
 struct error *process_check(pid_t pid)
 {
 	struct process_status status;
-	pid_t thread;
 	struct error *error = process_status_read(pid, &status);
 
 	if (error)
@@ -240,7 +240,7 @@ struct error *process_check(pid_t pid)
 	if (status.tracer_pid)
 		return traced_error(&status, status.tracer_pid);
 
-	error = process_memory_thread(pid, &thread);
+	error = check_architecture(&status);
 	if (error && error->code == ERROR_GONE && process_state_is_dead(status.state)) {
 		error_destroy(error);
 		return error_create(
@@ -249,5 +249,5 @@ struct error *process_check(pid_t pid)
 			"more; its parent has yet to collect its exit status",
 			pid, status.comm);
 	}
-	return error ? error : check_architecture(&status, thread);
+	return error;
 }

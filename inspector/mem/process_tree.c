@@ -20,7 +20,7 @@ bool process_identify(pid_t pid, struct process_identity *ret)
 	_cleanup_error_ struct error *error = process_status_read(pid, &status);
 
 	*ret = (struct process_identity){.pid = pid};
-	if (error || process_state_is_dead(status.state))
+	if (error || process_has_ended(&status))
 		return false;
 	ret->start_ticks = status.start_ticks;
 	ret->stack_start = status.stack_start;
@@ -56,10 +56,11 @@ struct tree {
 	size_t capacity;
 };
 
-// The parent and the state behind the name, which may hold parentheses itself.
+// The parent, the state and the number of threads behind the name, which may hold parentheses itself.
 static bool tree_read(pid_t pid, struct tree_process *ret)
 {
-	char path[48], line[512], state;
+	char path[48], line[512];
+	struct process_status status;
 	int parent;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
@@ -67,8 +68,12 @@ static bool tree_read(pid_t pid, struct tree_process *ret)
 	if (!file || !fgets(line, sizeof(line), file))
 		return false;
 	const char *close = strrchr(line, ')');
-	if (!close || sscanf(close + 1, " %c %d", &state, &parent) != 2 ||
-	    process_state_is_dead(state))
+	// Fields 3 (state), 4 (ppid) and 20 (num_threads) of proc(5).
+	if (!close ||
+	    sscanf(close + 1,
+		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %zu",
+		   &status.state, &parent, &status.thread_count) != 3 ||
+	    process_has_ended(&status))
 		return false;
 	*ret = (struct tree_process){.pid = pid, .parent = parent};
 	return true;

@@ -28,6 +28,7 @@ enum {
 	HOLE = 40,
 	HOLE_PAGES = 2,
 	SPANS = 5000,
+	MOMENTS = 300,
 };
 
 // The child has the memory of the test at its fork, at the same addresses: what the test knows of
@@ -343,6 +344,20 @@ static void run_without_main_thread(struct child *child, void *argument)
 	pthread_exit(NULL);
 }
 
+static void has_area(struct mem_source *source)
+{
+	_cleanup_maps_ struct maps maps = {0};
+	_cleanup_error_ struct error *error = mem_source_maps(source, &maps);
+	addr_t start, end;
+
+	if (error)
+		fail_msg("%s", error->message);
+	assert_non_null(maps_find(&maps, area_at(0)));
+	assert_null(mem_source_resident(source, area_at(0), area_at(page), &start, &end));
+	assert_int_equal(start, area_at(0));
+	reads(source, 100, page);
+}
+
 static void memory_outlives_the_main_thread(void **state)
 {
 	struct child *child = child_start(run_without_main_thread, NULL);
@@ -350,15 +365,29 @@ static void memory_outlives_the_main_thread(void **state)
 	struct mem_source *early = open_source(child->pid);
 	assert_true(thread_reaches_state(child->pid, 'Z'));
 	struct mem_source *late = open_source(child->pid);
-	_cleanup_maps_ struct maps maps = {0};
 
-	reads(early, 100, page);
-	reads(late, 100, page);
-	assert_null(mem_source_maps(late, &maps));
-	assert_non_null(maps_find(&maps, area_at(0)));
+	has_area(early);
+	has_area(late);
 	mem_source_destroy(early);
 	mem_source_destroy(late);
 	child_stop(child);
+}
+
+// For some microseconds a main thread that ends is not dead, and has no memory any more.
+static void memory_is_there_at_each_moment_of_the_main_threads_end(void **state)
+{
+	for (unsigned i = 0; i < MOMENTS; i++) {
+		struct child *child = child_start(run_without_main_thread, NULL);
+		char main_thread;
+
+		do {
+			main_thread = thread_state_of(child->pid);
+			struct mem_source *source = open_source(child->pid);
+			has_area(source);
+			mem_source_destroy(source);
+		} while (main_thread != 'Z');
+		child_stop(child);
+	}
 }
 
 static void *read_often(void *source)
@@ -428,6 +457,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_ends_is_gone),
 		cmocka_unit_test(a_process_that_becomes_another_program_is_gone),
 		cmocka_unit_test(memory_outlives_the_main_thread),
+		cmocka_unit_test(memory_is_there_at_each_moment_of_the_main_threads_end),
 		cmocka_unit_test(several_threads_may_read_at_once),
 		cmocka_unit_test(whose_memory_it_is_that_may_not_be_read_is_told),
 	};

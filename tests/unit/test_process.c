@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "mem/process_tree.h"
 #include "support/child.h"
 
 static void read_status(pid_t pid, struct process_status *ret)
@@ -203,12 +204,71 @@ static void run_without_main_thread(struct child *child, void *argument)
 static void a_process_that_lost_its_main_thread_is_no_zombie(void **state)
 {
 	struct child *child = child_start(run_without_main_thread, NULL);
+	struct process_identity identity;
+	struct process_status status;
+	_cleanup_free_ char *arguments = NULL;
+	size_t bytes;
+	uint64_t pss;
 	pid_t thread;
 
 	assert_true(thread_reaches_state(child->pid, 'Z'));
 	assert_null(process_check(child->pid));
 	assert_null(process_memory_thread(child->pid, &thread));
 	assert_int_not_equal(thread, child->pid);
+	assert_null(process_status_read(child->pid, &status));
+	assert_false(process_has_ended(&status));
+	assert_true(process_pss(child->pid, &pss));
+	assert_true(pss > 0 && pss <= status.rss_bytes && status.rss_bytes <= status.vss_bytes);
+	assert_null(process_arguments(child->pid, &arguments, &bytes));
+	assert_non_null(strstr(arguments, "test_process"));
+	assert_true(process_identify(child->pid, &identity));
+
+	// It is ended when the last of its threads is, and not collected yet.
+	siginfo_t ended;
+	kill(child->pid, SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOWAIT), 0);
+	assert_null(process_status_read(child->pid, &status));
+	assert_true(process_has_ended(&status));
+	assert_false(process_identify(child->pid, &identity));
+	assert_false(process_pss(child->pid, &pss));
+	child_stop(child);
+}
+
+static struct error *use_when_asked_again(pid_t thread, void *count)
+{
+	if (++*(unsigned *)count < 3)
+		return error_create(ERROR_GONE, "thread %d has ended", thread);
+	return NULL;
+}
+
+static struct error *use_never(pid_t thread, void *count)
+{
+	++*(unsigned *)count;
+	return error_create(ERROR_FAILED, "not through thread %d", thread);
+}
+
+static struct error *use_what_is_gone(pid_t thread, void *count)
+{
+	++*(unsigned *)count;
+	return error_create(ERROR_GONE, "never through thread %d", thread);
+}
+
+static void another_thread_is_asked_for_when_one_has_ended(void **state)
+{
+	struct child *child = child_start(run_with_threads, (void *)"plain");
+	unsigned count = 0;
+
+	assert_null(process_through_memory_thread(child->pid, use_when_asked_again, &count));
+	assert_int_equal(count, 3);
+	count = 0;
+	fails_with(process_through_memory_thread(child->pid, use_never, &count), ERROR_FAILED,
+		   "not through");
+	assert_int_equal(count, 1);
+	// A process that loses one thread after another is not asked for ever.
+	count = 0;
+	fails_with(process_through_memory_thread(child->pid, use_what_is_gone, &count), ERROR_GONE,
+		   "never through");
+	assert_in_range(count, 2, 1000);
 	child_stop(child);
 }
 
@@ -355,6 +415,7 @@ int main(void)
 		cmocka_unit_test(a_thread_is_told_from_a_process),
 		cmocka_unit_test(a_zombie_cannot_be_inspected),
 		cmocka_unit_test(a_process_that_lost_its_main_thread_is_no_zombie),
+		cmocka_unit_test(another_thread_is_asked_for_when_one_has_ended),
 		cmocka_unit_test(the_tracer_is_named),
 		cmocka_unit_test(every_refusal_names_its_reason_and_the_fix),
 		cmocka_unit_test(files_of_proc_come_whole),

@@ -240,7 +240,7 @@ static bool console_process_lives(const struct console *console)
 	_cleanup_error_ struct error *error = process_status_read(console->inner->pid, &status);
 	if (error)
 		return error->code != ERROR_GONE;
-	return !process_state_is_dead(status.state) && status.start_ticks == console->start_ticks;
+	return !process_has_ended(&status) && status.start_ticks == console->start_ticks;
 }
 
 // True once, when the process has ended since we last looked.

@@ -153,8 +153,7 @@ static bool recorder_read_status(const struct recorder *recorder, struct process
 	const struct record_process *process = &recorder->record.process;
 	_cleanup_error_ struct error *error = process_status_read(process->pid, ret);
 
-	return !error && !process_state_is_dead(ret->state) &&
-	       ret->start_ticks == process->start_ticks;
+	return !error && !process_has_ended(ret) && ret->start_ticks == process->start_ticks;
 }
 
 static bool recorder_read_memory(const struct recorder *recorder, struct recorder_point *point)
