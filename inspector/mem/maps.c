@@ -147,15 +147,17 @@ static struct error *maps_parse_lines(struct maps *maps, size_t length)
 				ERROR_FAILED,
 				"line %zu of the list of memory mappings is none: '%.*s'",
 				maps->count + 1, SHOWN_CHARS_MAX, line);
-		// The kernel promises it even when mappings change between two reads of the file
-		// (Documentation/filesystems/proc.rst); maps_find() relies on it.
-		if (mapping->start < previous_end)
-			return error_create(ERROR_FAILED,
-					    "line %zu of the list of memory mappings overlaps the "
-					    "one before",
-					    maps->count + 1);
-		maps->count++;
 		line = end + 1;
+		// Where a running process changes mappings between two reads of the file, one that grew
+		// into what was told already is told whole (Linux from 6.1 on, whatever proc.rst says).
+		// maps_find() relies on it that none overlaps another.
+		if (mapping->end <= previous_end)
+			continue;
+		if (mapping->start < previous_end) {
+			mapping->file_offset += mapping->inode ? previous_end - mapping->start : 0;
+			mapping->start = previous_end;
+		}
+		maps->count++;
 	}
 	return NULL;
 }

@@ -50,7 +50,7 @@ void maps_deinit(struct maps *maps);
 #define _cleanup_maps_ CLEANUP(maps_deinit)
 
 /** Parses @a text, @a length bytes in the form of /proc/PID/maps, into *@a ret (zero-initialised).
- *  Lines that do not parse are an error, not skipped. */
+ *  Lines that do not parse are an error, not skipped. Of two that overlap the first stays whole. */
 MUST_USE struct error *maps_parse(const char *text, size_t length, struct maps *ret);
 
 /** A copy of its own of @a maps into *@a ret (zero-initialised). */

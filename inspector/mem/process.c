@@ -310,7 +310,6 @@ struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes)
 
 	if (!error)
 		error = process_file(thread, "cmdline", &text);
-
 	if (error)
 		return error;
 	*ret_bytes = text.length;

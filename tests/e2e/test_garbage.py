@@ -66,6 +66,12 @@ def test_the_number_that_a_collection_returns_is_predicted(interpreter, scenario
     assert wrong == {}
 
 
+def test_everything_could_be_tried(interpreter, scenarios):
+    told = {name: note for name, one in scenarios(interpreter).items()
+            for note in one.report["notes"] if "could not be tried" in note}
+    assert told == {}
+
+
 def test_what_is_in_gc_garbage_is_told(interpreter, scenarios):
     wrong = {name: (one.report["garbage"], by_type(one.report["garbage_by_type"]),
                     one.garbage_before)

@@ -201,6 +201,20 @@ def a_callback_that_lives():
 
 
 @scenario
+def a_callback_that_takes_more_than_malloc_has_ready():
+    """What a thread began grows in the memory of that thread, which malloc() makes readable as it is used."""
+    lists = []
+    thread = threading.Thread(target=lambda: lists.extend([[None] * 8000 for _ in range(5)]))
+    thread.start()
+    thread.join()
+
+    def more(_):
+        for one in lists:
+            one.extend([None] * 7000)
+    kept.append(weakref.ref(ring(Node, 2), more))
+
+
+@scenario
 def a_callback_that_drops_its_weak_reference():
     """The collector counts weak references that end that way."""
     for _ in range(5):

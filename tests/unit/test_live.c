@@ -29,6 +29,8 @@ enum {
 	HOLE_PAGES = 2,
 	SPANS = 5000,
 	MOMENTS = 300,
+	ROOMS = 512,
+	ROOM_PAGES = 8,
 };
 
 // The child has the memory of the test at its fork, at the same addresses: what the test knows of
@@ -271,6 +273,39 @@ static void both_ways_to_ask_for_pages_agree(void **state)
 	munmap(sparse.memory, sparse.pages * page);
 }
 
+// As malloc() of many threads does: what is reserved becomes readable piece by piece, and is given back.
+static void run_changing(struct child *child, void *argument)
+{
+	size_t room = ROOMS * ROOM_PAGES * page;
+	char *at = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	child_ready(child);
+	for (size_t i = 0;; i = (i + 1) % ROOMS) {
+		char *start = at + i * ROOM_PAGES * page;
+		mprotect(start, (i % 5 + 2) * page, PROT_READ | PROT_WRITE);
+		mprotect(start + 2 * page, (ROOM_PAGES - 2) * page, PROT_NONE);
+	}
+}
+
+static void mappings_are_told_while_they_change(void **state)
+{
+	struct child *child = child_start(run_changing, NULL);
+	struct mem_source *source = open_source(child->pid);
+
+	for (unsigned i = 0; i < MOMENTS; i++) {
+		_cleanup_maps_ struct maps maps = {0};
+		_cleanup_error_ struct error *error = mem_source_maps(source, &maps);
+
+		if (error)
+			fail_msg("%s", error->message);
+		assert_non_null(maps_find(&maps, area_at(0)));
+		for (size_t m = 1; m < maps.count; m++)
+			assert_true(maps.list[m - 1].end <= maps.list[m].start);
+	}
+	mem_source_destroy(source);
+	child_stop(child);
+}
+
 static void fails_as_gone(struct error *error)
 {
 	_cleanup_error_ struct error *owned = error;
@@ -452,6 +487,7 @@ int main(void)
 		cmocka_unit_test(the_first_bad_address_is_told),
 		cmocka_unit_test(scattered_pieces_come_and_bad_ones_are_marked),
 		cmocka_unit_test(mappings_are_those_of_the_process),
+		cmocka_unit_test(mappings_are_told_while_they_change),
 		cmocka_unit_test(pages_never_touched_are_skipped),
 		cmocka_unit_test(both_ways_to_ask_for_pages_agree),
 		cmocka_unit_test(a_process_that_ends_is_gone),

@@ -129,6 +129,21 @@ static bool system_break(struct py_trial_system *system, struct cpu *cpu, addr_t
 	return true;
 }
 
+// What the process may not even read has never been written: malloc() reserves more than it uses and makes
+// it readable piece by piece. The rest stays readable, and writable, whatever is asked for.
+static void system_protect(struct cpu *cpu, const uint64_t *args, int64_t *ret)
+{
+	addr_t end = args[0] + args[1];
+	uint8_t byte;
+
+	for (addr_t at = args[0]; (args[2] & PROT_READ) && at < end; at += PAGE) {
+		if (!cpu_read(cpu, at, &byte, 1) && !cpu_map(cpu, at, 1)) {
+			*ret = -ENOMEM;
+			return;
+		}
+	}
+}
+
 static bool system_futex(struct py_trial_system *system, struct cpu *cpu, const uint64_t *args,
 			 int64_t *ret)
 {
@@ -218,7 +233,6 @@ static bool system_answer(struct py_trial_system *system, struct cpu *cpu, uint6
 	*ret = 0;
 	switch (number) {
 	case CALL_CLOSE:
-	case CALL_MPROTECT:
 	case CALL_MUNMAP:
 	case CALL_MADVISE:
 	case CALL_SCHED_YIELD:
@@ -233,6 +247,9 @@ static bool system_answer(struct py_trial_system *system, struct cpu *cpu, uint6
 		return system_write_pieces(cpu, args, ret);
 	case CALL_MMAP:
 		return system_map(system, cpu, args, ret);
+	case CALL_MPROTECT:
+		system_protect(cpu, args, ret);
+		return true;
 	case CALL_MREMAP:
 		// The caller takes new memory and copies.
 		*ret = -ENOMEM;
