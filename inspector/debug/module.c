@@ -13,6 +13,7 @@
 #include "debug/layout_cache.h"
 #include "debug/mapped_file.h"
 #include "mem/core/corefile.h"
+#include "mem/process.h"
 
 struct module_state {
 	char *path;
@@ -232,7 +233,10 @@ static struct error *list_create(const struct maps *maps, pid_t pid, const struc
 
 struct error *module_list_create(const struct maps *maps, pid_t pid, struct module_list **ret)
 {
-	return list_create(maps, pid, NULL, ret);
+	pid_t thread = 0;
+	struct error *error = pid ? process_memory_thread(pid, &thread) : NULL;
+
+	return error ? error : list_create(maps, thread, NULL, ret);
 }
 
 struct error *module_list_create_of_core(const struct maps *maps, const struct mem_source *core,

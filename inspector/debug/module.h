@@ -44,7 +44,8 @@ struct module_list {
 /**
  * Groups the file-backed mappings of @a maps that have an executable one. @a pid is the process
  * whose /proc/PID/map_files, /proc/PID/root and /proc/PID/exe are used to open exactly the file
- * that is mapped, even when it has been replaced on disk; 0 opens paths as they are.
+ * that is mapped, even when it has been replaced on disk (those of another thread, where its main thread
+ * has ended); 0 opens paths as they are.
  */
 MUST_USE struct error *module_list_create(const struct maps *maps, pid_t pid,
 					  struct module_list **ret);

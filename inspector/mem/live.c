@@ -56,7 +56,7 @@ static struct error *live_check(const struct live *live)
 	if (error)
 		return error;
 	// One that is ending has no memory for a while before it is dead.
-	if (process_state_is_dead(status.state) || status.vss_bytes == 0)
+	if (process_has_ended(&status) || status.vss_bytes == 0)
 		return error_create(ERROR_GONE, "process %d (%s) has ended", live->pid,
 				    status.comm);
 	return error_create(ERROR_GONE,
@@ -80,6 +80,17 @@ static struct error *live_find_thread(struct live *live, pid_t lost)
 	return NULL;
 }
 
+// A thread that ends leaves its id to others. Afterwards asked: whoever has it now had it before, too.
+static bool live_has_thread(const struct live *live, pid_t thread)
+{
+	char path[64];
+
+	if (thread == live->pid)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", live->pid, thread);
+	return access(path, F_OK) == 0;
+}
+
 // One process_vm_readv. *ret is the number of bytes that came, counted from the first span on; 0 when
 // the very first byte of the first span is bad.
 static struct error *live_transfer(struct live *live, const struct iovec *into,
@@ -88,16 +99,19 @@ static struct error *live_transfer(struct live *live, const struct iovec *into,
 	for (;;) {
 		pid_t thread = atomic_load(&live->thread);
 		ssize_t got = process_vm_readv(thread, into, count, from, count, 0);
+		int failed = got < 0 ? errno : 0;
 
+		if (!live_has_thread(live, thread))
+			failed = ESRCH;
 		*ret = got > 0 ? (size_t)got : 0;
-		if (got >= 0 || errno == EFAULT)
+		if (failed == 0 || failed == EFAULT)
 			return NULL;
-		if (errno == EPERM)
+		if (failed == EPERM)
 			return process_refusal(live->pid);
-		if (errno == ENOMEM)
+		if (failed == ENOMEM)
 			return error_no_memory();
-		if (errno != ESRCH)
-			return error_create_os(errno, "cannot read the memory of process %d",
+		if (failed != ESRCH)
+			return error_create_os(failed, "cannot read the memory of process %d",
 					       live->pid);
 		struct error *error = live_find_thread(live, thread);
 		if (error)
@@ -230,10 +244,10 @@ static struct error *live_maps(struct mem_source *source, struct maps *ret)
 	for (;;) {
 		_cleanup_text_ struct text text = {0};
 		pid_t thread = atomic_load(&live->thread);
-		struct error *error = process_file(thread, "maps", &text);
+		struct error *error = process_thread_file(live->pid, thread, "maps", &text);
 
-		// A thread that has let go of the memory has an empty list, or is not there at all.
-		if (text.length == 0 && (!error || error->code == ERROR_GONE)) {
+		// A thread that has let go of the memory has an empty list; one that ends, a part at most.
+		if (error ? error->code == ERROR_GONE : text.length == 0) {
 			error_destroy(error);
 			error = live_find_thread(live, thread);
 			if (error)
@@ -289,11 +303,11 @@ static const struct mem_source_ops live_ops = {
 	.destroy = live_destroy,
 };
 
-static int open_of_thread(pid_t thread, const char *name)
+static int open_of_thread(const struct live *live, pid_t thread, const char *name)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/%s", thread, name);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/%s", live->pid, thread, name);
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
@@ -305,8 +319,8 @@ static struct error *live_open(pid_t thread, void *argument)
 	live->thread = thread;
 	// First, for it says nothing of a thread without memory on older kernels. If there is memory behind
 	// the next one, there was when this one was opened.
-	live->pagemap_fd = open_of_thread(thread, "pagemap");
-	live->mem_fd = open_of_thread(thread, "mem");
+	live->pagemap_fd = open_of_thread(live, thread, "pagemap");
+	live->mem_fd = open_of_thread(live, thread, "mem");
 	if (live->mem_fd >= 0)
 		return live_check(live);
 	if (errno == EACCES || errno == EPERM)

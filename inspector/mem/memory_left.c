@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "mem/process.h"
 
 /** Where a version of control groups keeps what we ask for. */
 struct group_files {
@@ -122,8 +123,11 @@ uint64_t memory_left_bytes(const char *root)
 
 uint64_t memory_left_bytes_of(pid_t pid, const char *root)
 {
-	char process[16];
+	char process[48];
+	pid_t thread;
 
-	snprintf(process, sizeof(process), "%d", (int)pid);
+	// A main thread that has ended is in no group of version 1.
+	error_destroy(process_memory_thread(pid, &thread));
+	snprintf(process, sizeof(process), "%d/task/%d", (int)pid, (int)thread);
 	return left_bytes(process, root);
 }

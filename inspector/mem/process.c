@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,15 @@ struct error *process_file(pid_t pid, const char *name, struct text *ret)
 	}
 }
 
+struct error *process_thread_file(pid_t pid, pid_t tid, const char *name, struct text *ret)
+{
+	char path[PROC_PATH_CHARS];
+
+	// Its own directory may be that of another process by now.
+	snprintf(path, sizeof(path), "task/%d/%s", tid, name);
+	return process_file(pid, path, ret);
+}
+
 // "Name:\tVALUE" of a status file; NULL when it has no such line.
 static const char *status_find(const char *text, const char *name)
 {
@@ -132,12 +142,12 @@ static bool parse_stat(const char *text, struct process_status *ret)
 	if (!open || !close || close < open)
 		return false;
 	snprintf(ret->comm, sizeof(ret->comm), "%.*s", (int)(close - open - 1), open + 1);
-	// Fields 3 (state), 9 (flags), 20 (num_threads), 22 (starttime) and 28 (startstack) of proc(5).
+	// Fields 3 (state), 4 (ppid), 9 (flags), 20 (num_threads), 22 (starttime) and 28 (startstack) of proc(5).
 	if (sscanf(close + 1,
-		   " %c %*d %*d %*d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
+		   " %c %d %*d %*d %*d %*d %" SCNu64 " %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d"
 		   " %zu %*d %" SCNu64 " %*u %*d %*u %*u %*u %" SCNu64,
-		   &ret->state, &flags, &ret->thread_count, &ret->start_ticks,
-		   &ret->stack_start) < 4)
+		   &ret->state, &ret->parent_pid, &flags, &ret->thread_count, &ret->start_ticks,
+		   &ret->stack_start) < 5)
 		return false;
 	ret->kernel_thread = flags & task_flag_kthread;
 	return true;
@@ -156,22 +166,35 @@ static struct error *hidden_or_gone_error(pid_t pid)
 		pid);
 }
 
-static struct error *thread_status_read(pid_t pid, struct process_status *ret)
+struct error *process_stat_read(pid_t pid, struct process_status *ret)
 {
-	_cleanup_text_ struct text stat = {0}, status = {0};
-	int failed, status_failed = 0;
+	_cleanup_text_ struct text stat = {0};
+	int failed;
 
 	*ret = (struct process_status){.pid = pid};
 	struct error *error = file_read_named(pid, "stat", &stat, &failed);
-	if (!error)
-		error = file_read_named(pid, "status", &status, &status_failed);
 	if (error)
 		return error;
-	if (failed || status_failed)
+	if (failed)
 		return hidden_or_gone_error(pid);
 	if (!parse_stat(text_chars(&stat), ret))
 		return error_create(ERROR_FAILED, "/proc/%d/stat has an unknown form: '%.120s'",
 				    pid, text_chars(&stat));
+	return NULL;
+}
+
+static struct error *thread_status_read(pid_t pid, struct process_status *ret)
+{
+	_cleanup_text_ struct text status = {0};
+	int failed;
+	struct error *error = process_stat_read(pid, ret);
+
+	if (!error)
+		error = file_read_named(pid, "status", &status, &failed);
+	if (error)
+		return error;
+	if (failed)
+		return hidden_or_gone_error(pid);
 
 	const char *text = text_chars(&status);
 	ret->tgid = (pid_t)status_number(text, "Tgid", 10);
@@ -242,19 +265,43 @@ static bool thread_has_memory(const struct process_status *status)
 	return !process_state_is_dead(status->state) && status->vss_bytes > 0;
 }
 
-static struct error *find_other_thread(pid_t pid, struct process_status *ret)
+static struct error *find_other_thread(pid_t pid, struct process_status *ret, bool *ret_found)
 {
 	_cleanup_free_ pid_t *tids = NULL;
 	size_t count;
 	struct error *error = process_threads(pid, &tids, &count);
 
-	if (error)
-		return error;
-	for (size_t i = 0; i < count; i++) {
+	*ret_found = false;
+	for (size_t i = 0; !error && !*ret_found && i < count; i++) {
 		_cleanup_error_ struct error *ended = thread_status_read(tids[i], ret);
 
-		if (!ended && thread_has_memory(ret))
+		*ret_found = !ended && ret->tgid == pid && thread_has_memory(ret);
+	}
+	return error;
+}
+
+// The status of a thread with the memory of @a pid, whose own is @a main_thread and has none.
+static struct error *find_memory(pid_t pid, const struct process_status *main_thread,
+				 struct process_status *ret)
+{
+	struct process_status now = *main_thread;
+
+	for (unsigned tries = 0; tries < THREAD_TRIES_MAX && !process_has_ended(&now); tries++) {
+		bool found;
+		struct error *error = find_other_thread(pid, ret, &found);
+
+		if (error || found)
+			return error;
+		// Those of the list have ended, and have begun others perhaps.
+		sched_yield();
+		error = thread_status_read(pid, &now);
+		if (error)
+			return error;
+		// Its id is that of another thread after an exec.
+		if (thread_has_memory(&now)) {
+			*ret = now;
 			return NULL;
+		}
 	}
 	return gone_error(pid);
 }
@@ -265,7 +312,7 @@ struct error *process_memory_thread(pid_t pid, pid_t *ret)
 	struct error *error = thread_status_read(pid, &status);
 
 	if (!error && !thread_has_memory(&status))
-		error = find_other_thread(pid, &status);
+		error = find_memory(pid, &status, &status);
 	*ret = error ? pid : status.pid;
 	return error;
 }
@@ -294,7 +341,7 @@ struct error *process_status_read(pid_t pid, struct process_status *ret)
 
 	if (error || ret->tgid != pid || ret->thread_count <= 1 || thread_has_memory(ret))
 		return error;
-	_cleanup_error_ struct error *ended = find_other_thread(pid, &other);
+	_cleanup_error_ struct error *ended = find_memory(pid, ret, &other);
 	if (!ended) {
 		ret->rss_bytes = other.rss_bytes;
 		ret->vss_bytes = other.vss_bytes;
@@ -302,33 +349,52 @@ struct error *process_status_read(pid_t pid, struct process_status *ret)
 	return NULL;
 }
 
+struct thread_file {
+	pid_t pid;
+	const char *name;
+	struct text text;
+};
+
+static struct error *read_thread_file(pid_t thread, void *argument)
+{
+	struct thread_file *file = argument;
+	struct process_status status;
+
+	text_deinit(&file->text);
+	file->text = (struct text){0};
+	struct error *error = process_thread_file(file->pid, thread, file->name, &file->text);
+	if (error || file->text.length > 0)
+		return error;
+	// Nothing is what it says when it has no memory any more.
+	error = thread_status_read(thread, &status);
+	return error || thread_has_memory(&status) ? error : gone_error(thread);
+}
+
 struct error *process_arguments(pid_t pid, char **ret, size_t *ret_bytes)
 {
-	_cleanup_text_ struct text text = {0};
-	pid_t thread;
-	struct error *error = process_memory_thread(pid, &thread);
+	struct thread_file file = {.pid = pid, .name = "cmdline"};
+	struct error *error = process_through_memory_thread(pid, read_thread_file, &file);
 
-	if (!error)
-		error = process_file(thread, "cmdline", &text);
-	if (error)
-		return error;
-	*ret_bytes = text.length;
-	*ret = take_ptr(text.chars);
-	return NULL;
+	if (!error) {
+		*ret_bytes = file.text.length;
+		*ret = take_ptr(file.text.chars);
+	}
+	text_deinit(&file.text);
+	return error;
 }
 
 bool process_pss(pid_t pid, uint64_t *ret_bytes)
 {
-	_cleanup_text_ struct text text = {0};
-	pid_t thread;
-	_cleanup_error_ struct error *error = process_memory_thread(pid, &thread);
+	struct thread_file file = {.pid = pid, .name = "smaps_rollup"};
+	_cleanup_error_ struct error *error =
+		process_through_memory_thread(pid, read_thread_file, &file);
+	const char *text = text_chars(&file.text);
+	bool found = !error && status_find(text, "Pss");
 
-	if (!error)
-		error = process_file(thread, "smaps_rollup", &text);
-	if (error || !status_find(text_chars(&text), "Pss"))
-		return false;
-	*ret_bytes = status_number(text_chars(&text), "Pss", 10) << 10;
-	return true;
+	if (found)
+		*ret_bytes = status_number(text, "Pss", 10) << 10;
+	text_deinit(&file.text);
+	return found;
 }
 
 void process_thread_name(pid_t pid, pid_t tid, char *into, size_t bytes)

@@ -21,6 +21,8 @@ struct process_status {
 	pid_t tgid;
 	/** The state letter of /proc/PID/stat: R S D T t Z X I. */
 	char state;
+	/** Of the whole process. */
+	pid_t parent_pid;
 	bool kernel_thread;
 	/** The thread that traces it, 0 when nobody does. */
 	pid_t tracer_pid;
@@ -31,7 +33,8 @@ struct process_status {
 	/** Where the stack of its program began, another place after exec mostly; 0 where the kernel does not
 	 *  tell. */
 	uint64_t stack_start;
-	/** In bytes; 0 for a thread that has ended, but the main thread while others go on. */
+	/** In bytes. What a main thread that has ended tells is that of the others, if one is found; any other
+	 *  thread that has ended has 0. */
 	uint64_t rss_bytes;
 	uint64_t vss_bytes;
 	size_t thread_count;
@@ -43,6 +46,10 @@ struct process_status {
 
 /** ERROR_GONE, with "no process N" in its message, when there is none. */
 MUST_USE struct error *process_status_read(pid_t pid, struct process_status *ret);
+
+/** The same as far as /proc/PID/stat has it, in one read: all but tgid, tracer_pid, uid, the sizes and the
+ *  capabilities. */
+MUST_USE struct error *process_stat_read(pid_t pid, struct process_status *ret);
 
 /** What errno says about a call on a thread: ERROR_GONE when it has ended, else "cannot @a what thread N". */
 MUST_USE struct error *process_thread_error(pid_t tid, const char *what);
@@ -67,6 +74,10 @@ MUST_USE struct error *process_check(pid_t pid);
  */
 MUST_USE struct error *process_file(pid_t pid, const char *name, struct text *ret);
 
+/** The same of its thread @a tid: no file of another process that has its id by now. */
+MUST_USE struct error *process_thread_file(pid_t pid, pid_t tid, const char *name,
+					   struct text *ret);
+
 /**
  * The thread whose /proc entry leads to the memory of @a pid: @a pid itself, except where its main
  * thread has ended, or is about to, while others go on; then one of those. ERROR_GONE when all have ended.
@@ -74,8 +85,9 @@ MUST_USE struct error *process_file(pid_t pid, const char *name, struct text *re
 MUST_USE struct error *process_memory_thread(pid_t pid, pid_t *ret);
 
 /**
- * Calls @a use with the thread of process_memory_thread(), and again with another one while it says
- * ERROR_GONE, for each may end at any moment. ERROR_GONE when all have ended, else what @a use says.
+ * Calls @a use with the thread of process_memory_thread(), and again with the one that is to be had then
+ * while it says ERROR_GONE, 100 times at most: each may end at any moment. What @a use said last;
+ * ERROR_GONE when all have ended.
  */
 MUST_USE struct error *
 process_through_memory_thread(pid_t pid, struct error *(*use)(pid_t thread, void *argument),

@@ -241,7 +241,11 @@ struct error *process_check(pid_t pid)
 		return traced_error(&status, status.tracer_pid);
 
 	error = check_architecture(&status);
-	if (error && error->code == ERROR_GONE && process_state_is_dead(status.state)) {
+	if (!error || error->code != ERROR_GONE)
+		return error;
+	// It may have ended, or become another program, since we looked.
+	_cleanup_error_ struct error *unseen = process_status_read(pid, &status);
+	if (!unseen && process_has_ended(&status)) {
 		error_destroy(error);
 		return error_create(
 			ERROR_UNSUPPORTED,

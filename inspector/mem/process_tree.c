@@ -56,26 +56,14 @@ struct tree {
 	size_t capacity;
 };
 
-// The parent, the state and the number of threads behind the name, which may hold parentheses itself.
 static bool tree_read(pid_t pid, struct tree_process *ret)
 {
-	char path[48], line[512];
 	struct process_status status;
-	int parent;
+	_cleanup_error_ struct error *error = process_stat_read(pid, &status);
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	_cleanup_file_ FILE *file = fopen(path, "re");
-	if (!file || !fgets(line, sizeof(line), file))
+	if (error || process_has_ended(&status))
 		return false;
-	const char *close = strrchr(line, ')');
-	// Fields 3 (state), 4 (ppid) and 20 (num_threads) of proc(5).
-	if (!close ||
-	    sscanf(close + 1,
-		   " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %zu",
-		   &status.state, &parent, &status.thread_count) != 3 ||
-	    process_has_ended(&status))
-		return false;
-	*ret = (struct tree_process){.pid = pid, .parent = parent};
+	*ret = (struct tree_process){.pid = pid, .parent = status.parent_pid};
 	return true;
 }
 

@@ -112,6 +112,15 @@ def test_the_types_of_what_is_unreachable_are_told(interpreter, scenarios):
     assert wrong == {}
 
 
+def test_a_thread_that_has_just_taken_the_gil_collects(interpreter, start, leakinspect, extension):
+    # From 3.13 on who is not the current one has not got the GIL, so that this is nobody's moment.
+    target = start("nobody.py", interpreter, [extension(interpreter, "leaky")])
+    report = leakinspect("garbage", target.pid)
+    assert report["tried"], report["notes"]
+    assert target.finish() == 0
+    assert report["unreachable"] == int(target.hear())
+
+
 def test_what_a_collection_calls_is_part_of_the_prediction(interpreter, start, leakinspect):
     if interpreter.version < (3, 3):
         pytest.skip("no gc.callbacks")

@@ -1,21 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A process whose main thread has ended while others go on: /proc/PID tells nothing of its memory."""
 
+import os
+import shutil
 import time
 
 import pytest
 
+from support.interpreters import Interpreter
 from support.reports import listed
 
 
-@pytest.fixture
-def headless(interpreter, start):
-    target = start("without_main_thread.py", interpreter, reads=False)
+def start_headless(start, program, interpreter, *args):
+    target = start(program, interpreter, args, reads=False)
     end = time.monotonic() + 60
     while not target.status("State").startswith("Z"):
         assert time.monotonic() < end
         time.sleep(0.001)
     return target
+
+
+@pytest.fixture
+def headless(interpreter, start):
+    return start_headless(start, "without_main_thread.py", interpreter)
+
+
+def children(pid):
+    found = []
+    for process in os.listdir("/proc"):
+        if process.isdigit():
+            try:
+                with open("/proc/%s/stat" % process, encoding="ascii", errors="replace") as stat:
+                    if int(stat.read().rpartition(")")[2].split()[1]) == pid:
+                        found.append(int(process))
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return found
 
 
 def test_it_is_inspected_like_any_other(headless, leakinspect):
@@ -53,3 +73,25 @@ def test_it_has_not_ended_for_a_watch_and_a_console(headless, leakinspect, tmp_p
     done = leakinspect.run("attach", headless.pid, "-q", input="types -n 1\nstats\n")
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     assert headless.finish() == 0
+
+
+def test_threads_that_relieve_each_other_hide_nothing_and_leave_nothing(
+        debian_python, start, leakinspect):
+    target = start_headless(start, "relay.py", debian_python, 0.0003)
+    for number in range(80):
+        report = leakinspect("types", target.pid, "--snapshot", "copy" if number % 4 else "clone")
+        assert listed(report)["__main__.Kept"] == 500
+    assert children(target.pid) == []
+    assert target.is_alive()
+
+
+def test_a_program_that_has_been_removed_is_found(debian_python, start, leakinspect, tmp_path):
+    """As after an upgrade: what the process has mapped is reached through it alone."""
+    program = tmp_path / "python"
+    shutil.copy("/usr/bin/python3.11", program)
+    target = start_headless(start, "without_main_thread.py",
+                            Interpreter("copied", [str(program)]))
+    program.unlink()
+    report = leakinspect("types", target.pid)
+    assert listed(report)["__main__.Kept"] == 500
+    assert leakinspect.run("eval", target.pid, "len(keep)").stdout == "500\n"

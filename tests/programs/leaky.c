@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <structmember.h>
+#include <unistd.h>
 
 /* Variables of C that own references. */
 static PyObject *leaky_held;
@@ -313,7 +314,23 @@ static PyTypeObject *leaky_types[] = {
 	&leaky_nested_type,
 };
 
+/* As a thread that has just taken the GIL, or is about to give it back: says so to the file @fd, until
+ * standard input ends. */
+static PyObject *leaky_be_nobody(PyObject *module, PyObject *fd)
+{
+	int told = (int)PyLong_AsLong(fd);
+	PyThreadState *state = PyThreadState_Swap(NULL);
+	char byte;
+
+	if (write(told, "ready\n", 6) == 6)
+		while (read(0, &byte, 1) > 0)
+			continue;
+	PyThreadState_Swap(state);
+	Py_RETURN_NONE;
+}
+
 static PyMethodDef leaky_methods[] = {
+	{"be_nobody", leaky_be_nobody, METH_O, NULL},
 	{"leak", leaky_leak, METH_O, NULL},
 	{"hold", leaky_hold, METH_O, NULL},
 	{"hold_many", leaky_hold_many, METH_O, NULL},

@@ -48,6 +48,10 @@ class Target:
         self._wait_until_it_waits(timeout)
         return answer
 
+    def hear(self, timeout=60):
+        """The next line that it says unasked."""
+        return self._line(timeout)
+
     def ask_json(self, line, timeout=120):
         return json.loads(self.ask(line, timeout))
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -425,6 +427,67 @@ static void memory_is_there_at_each_moment_of_the_main_threads_end(void **state)
 	}
 }
 
+static void end_this_thread(int signal)
+{
+	syscall(SYS_exit, 0);
+}
+
+static void run_threads_that_end_when_told(struct child *child, void *argument)
+{
+	signal(SIGUSR1, end_this_thread);
+	child_start_threads(3, idle);
+	child_ready(child);
+	syscall(SYS_exit, 0);
+}
+
+static void run_with_another_area(struct child *child, void *argument)
+{
+	memset(area, 'x', HOLE * page);
+	child_ready(child);
+	child_sleep_for_ever();
+}
+
+// A process with the id @wanted, which nobody has; NULL where ids cannot be chosen.
+static struct child *child_with_id(pid_t wanted)
+{
+	for (unsigned tries = 0; tries < 100; tries++) {
+		_cleanup_file_ FILE *last = fopen("/proc/sys/kernel/ns_last_pid", "we");
+
+		if (!last || fprintf(last, "%d", wanted - 1) < 0 || fflush(last) != 0)
+			return NULL;
+		struct child *child = child_start(run_with_another_area, NULL);
+		if (child->pid == wanted)
+			return child;
+		child_stop(child);
+	}
+	return NULL;
+}
+
+static void who_gets_the_id_of_an_ended_thread_is_not_read(void **state)
+{
+	struct child *child = child_start(run_threads_that_end_when_told, NULL);
+	pid_t thread;
+
+	assert_true(thread_reaches_state(child->pid, 'Z'));
+	// It reads through the first thread there is.
+	struct mem_source *source = open_source(child->pid);
+	assert_null(process_memory_thread(child->pid, &thread));
+	syscall(SYS_tgkill, child->pid, thread, SIGUSR1);
+	while (thread_state_of(thread) != '\0')
+		sched_yield();
+	struct child *other = child_with_id(thread);
+	if (other) {
+		reads(source, 100, 8);
+		reads(source, 0, HOLE * page);
+		has_area(source);
+	}
+	mem_source_destroy(source);
+	child_stop(child);
+	child_stop(other);
+	if (!other)
+		skip();
+}
+
 static void *read_often(void *source)
 {
 	unsigned seed = 5;
@@ -494,6 +557,7 @@ int main(void)
 		cmocka_unit_test(a_process_that_becomes_another_program_is_gone),
 		cmocka_unit_test(memory_outlives_the_main_thread),
 		cmocka_unit_test(memory_is_there_at_each_moment_of_the_main_threads_end),
+		cmocka_unit_test(who_gets_the_id_of_an_ended_thread_is_not_read),
 		cmocka_unit_test(several_threads_may_read_at_once),
 		cmocka_unit_test(whose_memory_it_is_that_may_not_be_read_is_told),
 	};

@@ -3,6 +3,7 @@
 
 #include <linux/capability.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -234,6 +235,52 @@ static void a_process_that_lost_its_main_thread_is_no_zombie(void **state)
 	child_stop(child);
 }
 
+static pid_t thread_ends(pid_t pid, pid_t thread)
+{
+	syscall(SYS_tgkill, pid, thread, SIGUSR1);
+	while (thread_state_of(thread) != '\0')
+		sched_yield();
+	return thread;
+}
+
+// The first thread given is made to end before it is used.
+static struct error *use_the_second(pid_t thread, void *context)
+{
+	pid_t *ended = context;
+
+	if (!ended[1]) {
+		ended[1] = thread_ends(ended[0], thread);
+		return error_create(ERROR_GONE, "thread %d has ended", thread);
+	}
+	assert_int_not_equal(thread, ended[1]);
+	assert_int_equal(thread_state_of(thread), 'S');
+	return NULL;
+}
+
+static void end_this_thread(int signal)
+{
+	syscall(SYS_exit, 0);
+}
+
+static void run_threads_that_end_when_told(struct child *child, void *argument)
+{
+	signal(SIGUSR1, end_this_thread);
+	child_start_threads(3, idle);
+	child_ready(child);
+	syscall(SYS_exit, 0);
+}
+
+static void another_thread_is_asked_for_then(void **state)
+{
+	struct child *child = child_start(run_threads_that_end_when_told, NULL);
+	pid_t ended[2] = {child->pid, 0};
+
+	assert_true(thread_reaches_state(child->pid, 'Z'));
+	assert_null(process_through_memory_thread(child->pid, use_the_second, ended));
+	assert_int_not_equal(ended[1], 0);
+	child_stop(child);
+}
+
 static struct error *use_when_asked_again(pid_t thread, void *count)
 {
 	if (++*(unsigned *)count < 3)
@@ -253,7 +300,7 @@ static struct error *use_what_is_gone(pid_t thread, void *count)
 	return error_create(ERROR_GONE, "never through thread %d", thread);
 }
 
-static void another_thread_is_asked_for_when_one_has_ended(void **state)
+static void a_thread_that_has_ended_is_no_reason_to_give_up(void **state)
 {
 	struct child *child = child_start(run_with_threads, (void *)"plain");
 	unsigned count = 0;
@@ -415,7 +462,8 @@ int main(void)
 		cmocka_unit_test(a_thread_is_told_from_a_process),
 		cmocka_unit_test(a_zombie_cannot_be_inspected),
 		cmocka_unit_test(a_process_that_lost_its_main_thread_is_no_zombie),
-		cmocka_unit_test(another_thread_is_asked_for_when_one_has_ended),
+		cmocka_unit_test(a_thread_that_has_ended_is_no_reason_to_give_up),
+		cmocka_unit_test(another_thread_is_asked_for_then),
 		cmocka_unit_test(the_tracer_is_named),
 		cmocka_unit_test(every_refusal_names_its_reason_and_the_fix),
 		cmocka_unit_test(files_of_proc_come_whole),

@@ -88,13 +88,16 @@ static struct error *process_code(pid_t pid, const struct inject_code *code, str
 {
 	struct mem_source *live;
 	bool found = true;
+	pid_t thread;
 	struct error *error = mem_live_create(pid, &live);
 
 	if (error)
 		return error;
 	*ret = *code;
 	error = mem_source_maps(live, maps);
-	if (!error && !inject_code_is_there(pid, code))
+	if (!error)
+		error = process_memory_thread(pid, &thread);
+	if (!error && !inject_code_is_there(thread, code))
 		error = inject_find_code(live, maps, ret, &found);
 	mem_source_destroy(live);
 	if (!error && !found)
@@ -131,6 +134,15 @@ static bool child_has_ended(pid_t child)
 	return unseen || process_state_is_dead(status.state);
 }
 
+// Who has become another program has it still.
+static bool child_is_of(pid_t child, pid_t pid)
+{
+	struct process_status status;
+	_cleanup_error_ struct error *unseen = process_stat_read(child, &status);
+
+	return unseen ? kill(child, 0) == 0 || errno != ESRCH : status.parent_pid == pid;
+}
+
 struct error *clone_collect(pid_t pid, const struct inject_code *code,
 			    const struct inject_child *child, uint64_t patience_ns)
 {
@@ -141,12 +153,8 @@ struct error *clone_collect(pid_t pid, const struct inject_code *code,
 		// One that was killed may wait for a processor to end on: not a reason to stop the process.
 		if (child_has_ended(child->pid))
 			error = process_collect(pid, code, child->own);
-		if (error && error->code == ERROR_GONE) {
-			error_destroy(error);
-			return NULL;
-		}
-		// Nobody has it any more, not even as a zombie.
-		if (kill(child->pid, 0) < 0 && errno == ESRCH) {
+		// Nobody has it any more, not even as a zombie; or somebody else, as its parent has ended.
+		if (!child_is_of(child->pid, pid)) {
 			error_destroy(error);
 			return NULL;
 		}

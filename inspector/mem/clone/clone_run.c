@@ -154,7 +154,15 @@ void clone_outcome_text(const struct clone_outcome *outcome, char *into, size_t 
 		snprintf(into, bytes, "it ended itself with status %d", outcome->status);
 		break;
 	case CLONE_KILLED:
-		snprintf(into, bytes, "it was killed, as the first to go when memory is short");
+		// The kernel's own kill, which no tracer sees coming.
+		if (outcome->signal == SIGSYS)
+			snprintf(
+				into, bytes,
+				"a seccomp filter of the process killed it, as it forbids a system "
+				"call that is needed");
+		else
+			snprintf(into, bytes,
+				 "it was killed, as the first to go when memory is short");
 		break;
 	case CLONE_TIMED_OUT:
 		snprintf(into, bytes, "it did not come to an end in time");

@@ -67,7 +67,8 @@ enum clone_end {
 	CLONE_CRASHED,
 	/** It called exit: `status`. */
 	CLONE_EXITED,
-	/** It was killed from outside, as the first one when memory is short. */
+	/** It was killed from outside: by `signal`, SIGSYS by a filter of the process's own, else as the first one
+	 *  when memory is short. */
 	CLONE_KILLED,
 	/** The time was over, and so is the clone. */
 	CLONE_TIMED_OUT,
@@ -89,7 +90,9 @@ struct clone_outcome {
 MUST_USE struct error *clone_run_call(struct clone_run *run, addr_t at, const uint64_t *args,
 				      size_t count, uint64_t timeout_ns, struct clone_outcome *ret);
 
-/** Words for people: "it crashed (SIGSEGV at 0x...)". */
+enum { CLONE_OUTCOME_CHARS = 160 };
+
+/** Words for people, at most CLONE_OUTCOME_CHARS: "it crashed (SIGSEGV at 0x...)". */
 void clone_outcome_text(const struct clone_outcome *outcome, char *into, size_t bytes);
 
 #endif

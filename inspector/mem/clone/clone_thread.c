@@ -27,12 +27,18 @@ static struct error *thread_failed(const struct clone_thread *thread, const char
 	return error_create_os(errno, "cannot %s the clone %d", what, thread->pid);
 }
 
-static struct error *thread_over(struct clone_thread *thread)
+static struct error *thread_over(struct clone_thread *thread, int status)
 {
+	char how[CLONE_OUTCOME_CHARS];
+	const struct clone_outcome outcome = {
+		.end = WIFEXITED(status) ? CLONE_EXITED : CLONE_KILLED,
+		.status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
+		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+	};
+
 	thread->is_over = true;
-	return error_create(ERROR_FAILED,
-			    "the clone (%d) was killed, as the first to go when memory is short",
-			    thread->pid);
+	clone_outcome_text(&outcome, how, sizeof(how));
+	return error_create(ERROR_FAILED, "the clone (%d) is lost: %s", thread->pid, how);
 }
 
 static void thread_kill(struct clone_thread *thread)
@@ -103,7 +109,7 @@ static struct error *thread_run_to_border(struct clone_thread *thread)
 					    "the clone does not come back from a system call");
 		}
 		if (!WIFSTOPPED(status))
-			return thread_over(thread);
+			return thread_over(thread, status);
 		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
 			return NULL;
 		if (status >> 16)
@@ -211,6 +217,7 @@ static struct error *thread_judge(struct clone_thread *thread, int status, int *
 		thread->is_over = true;
 		outcome->end = WIFEXITED(status) ? CLONE_EXITED : CLONE_KILLED;
 		outcome->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+		outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 		return NULL;
 	}
 	*ret_signal = status >> 16 ? 0 : WSTOPSIG(status);

@@ -39,8 +39,8 @@ struct trial {
 	/** Its collector's struct _gc_runtime_state; 0 when its state is in variables. */
 	addr_t gc_at;
 	addr_t thread_pointer;
-	/** The thread that the trial runs as has the GIL. */
-	bool holds_gil;
+	/** The thread state that has the GIL, as which the trial runs; 0 when nobody has it. */
+	addr_t holder_at;
 	struct target_collection *result;
 };
 
@@ -90,7 +90,7 @@ static void trial_find_thread(struct trial *trial)
 
 		if (trial_has_stack(trial, pthread_at) && (!holder_at || at == holder_at)) {
 			trial->thread_pointer = pthread_at;
-			trial->holds_gil = holder_at != 0;
+			trial->holder_at = holder_at;
 		}
 		at = trial_field(trial, at, layout->f.tstate_next);
 	}
@@ -150,7 +150,7 @@ static struct error *trial_create_cpu(struct trial *trial, uint64_t object_count
 }
 
 static struct error *trial_call(struct trial *trial, struct module *python, const char *name,
-				uint64_t *ret)
+				const uint64_t *args, size_t arg_count, uint64_t *ret)
 {
 	bool present = false;
 	addr_t at = 0;
@@ -163,7 +163,7 @@ static struct error *trial_call(struct trial *trial, struct module *python, cons
 		trial_give_up(trial, "there is no %s()", name);
 		return NULL;
 	}
-	enum cpu_outcome outcome = cpu_call(trial->cpu, at, NULL, 0, ret);
+	enum cpu_outcome outcome = cpu_call(trial->cpu, at, args, arg_count, ret);
 	trial->result->steps += cpu_steps(trial->cpu);
 	error = interrupt_check();
 	if (error || outcome == CPU_RETURNED)
@@ -230,6 +230,27 @@ static struct error *trial_read_garbage(struct trial *trial, uint64_t before)
 	return NULL;
 }
 
+// Between getting the GIL and saying who has it, or the other way round, a thread has it and is not the
+// current one. Before Python 3.5 who has it is known by that alone.
+static struct error *trial_become_current(struct trial *trial, struct module *python)
+{
+	static const char *const asks[] = {"PyThreadState_GetUnchecked",
+					   "_PyThreadState_UncheckedGet"};
+	uint64_t current = 1, ignored;
+	struct error *error = NULL;
+	bool present = false;
+	addr_t at;
+
+	for (size_t i = 0; !error && !present && i < ARRAY_COUNT(asks); i++) {
+		error = module_symbol(python, asks[i], &present, &at);
+		if (!error && present)
+			error = trial_call(trial, python, asks[i], NULL, 0, &current);
+	}
+	if (error || current || trial_has_given_up(trial))
+		return error;
+	return trial_call(trial, python, "PyThreadState_Swap", &trial->holder_at, 1, &ignored);
+}
+
 static struct error *trial_run(struct trial *trial, uint64_t object_count)
 {
 	struct module *python;
@@ -242,13 +263,15 @@ static struct error *trial_run(struct trial *trial, uint64_t object_count)
 	if (error || trial_has_given_up(trial))
 		return error;
 	error = trial_create_cpu(trial, object_count);
-	if (!error && !trial->holds_gil)
-		error = trial_call(trial, python, "PyGILState_Ensure", &ignored);
+	if (!error)
+		error = trial->holder_at
+				? trial_become_current(trial, python)
+				: trial_call(trial, python, "PyGILState_Ensure", NULL, 0, &ignored);
 	if (error || trial_has_given_up(trial))
 		return error;
 	trial_enable(trial);
 	uint64_t before = trial_garbage(trial, &items_at);
-	error = trial_call(trial, python, "PyGC_Collect", &returned);
+	error = trial_call(trial, python, "PyGC_Collect", NULL, 0, &returned);
 	if (!error && !trial_has_given_up(trial))
 		error = trial_read_garbage(trial, before);
 	trial->result->returned = (int64_t)returned;

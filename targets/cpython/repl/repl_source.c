@@ -163,7 +163,7 @@ const char repl_source[] =
 "def answer(kind, code, name):\n"
 "    try:\n"
 "        compiled = compile_asked(kind, code, name)\n"
-"    except (SyntaxError, OverflowError, ValueError, TypeError, MemoryError):\n"
+"    except Exception:\n"
 "        complain(3)\n"
 "        return b'r'\n"
 "    if compiled is None:\n"
