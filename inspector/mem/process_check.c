@@ -195,6 +195,13 @@ static struct error *check_architecture(const struct process_status *status)
 	Elf64_Ehdr ours, theirs;
 	struct error *error = read_elf_header(getpid(), &ours);
 
+	if (error && error->code == ERROR_GONE) {
+		error_destroy(error);
+		return error_create(
+			ERROR_FAILED,
+			"/proc does not show leakinspect itself: it is that of another pid "
+			"namespace; enter that as well (nsenter -p -m)");
+	}
 	if (!error)
 		error = process_through_memory_thread(status->pid, read_elf_header, &theirs);
 	if (error)

@@ -118,18 +118,23 @@ static int output_rename_new(const char *from, const char *to)
 	return unlink(from);
 }
 
+static struct error *output_failed(const struct output *output, int errnum)
+{
+	if (!output->path)
+		return error_create_os(errnum, "cannot write the answer");
+	return error_create_os(errnum, "cannot write '%s'", output->path);
+}
+
 struct error *output_commit(struct output *output)
 {
 	bool failed = ferror(output->stream);
 
 	errno = 0;
 	if (fflush(output->stream) == EOF || failed)
-		return error_create_os(errno ? errno : EIO, "cannot write '%s'",
-				       output->path ? output->path : "the answer");
+		return output_failed(output, errno ? errno : EIO);
 	// Some file systems tell only here that there is no room.
 	if (output->owned && fclose(take_ptr(output->stream)) == EOF)
-		return error_create_os(errno, "cannot write '%s'",
-				       output->path ? output->path : "the answer");
+		return output_failed(output, errno);
 	if (!output->temporary)
 		return NULL;
 	int result = output->force ? rename(output->temporary, output->path)

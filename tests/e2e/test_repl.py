@@ -91,6 +91,35 @@ def test_a_traceback_is_shown_and_the_status_tells(interpreter, start, leakinspe
     assert_as_before(target)
 
 
+def test_an_expression_that_is_too_deep_says_so(interpreter, start, leakinspect):
+    target = start("serving.py", interpreter)
+    done = leakinspect.run("eval", target.pid, "+".join(["1"] * 3000))
+    if done.returncode == 0:
+        assert done.stdout == "3000\n"
+    else:
+        assert done.returncode == 1
+        assert "RecursionError" in done.stderr or "copies of the process" in done.stderr or \
+            "overflow" in done.stderr, done.stderr
+
+
+def test_a_null_byte_in_a_line_is_an_error_of_that_line(debian_python, start, leakinspect):
+    target = start("serving.py", debian_python)
+    done = leakinspect.run("repl", target.pid, input="print(1)\0 (\nprint(2)\n")
+    assert done.stdout == "2\n"
+    assert "null bytes" in done.stderr
+
+
+def test_an_answer_that_cannot_be_written_is_told(debian_python, start, leakinspect):
+    target = start("serving.py", debian_python)
+    for words in ("repl", "-c", "print(1)"), ("eval", "1"):
+        with open("/dev/full", "w", encoding="ascii") as full:
+            done = subprocess.run([leakinspect.path, words[0], str(target.pid), *words[1:]],
+                                  stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE,
+                                  env=leakinspect.environment(), text=True, check=False, timeout=60)
+        assert done.returncode == 1
+        assert "No space left on device" in done.stderr, done.stderr
+
+
 def test_a_script_is_run_from_its_file(debian_python, start, leakinspect, tmp_path):
     target = start("serving.py", debian_python)
     script = tmp_path / "look.py"

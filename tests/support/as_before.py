@@ -5,11 +5,14 @@ import time
 
 
 def children(pid):
-    """Ids of the children of all threads, ended ones too."""
+    """Ids of the children of all threads, ended ones too. Those of a thread that ends meanwhile may be missed."""
     found = []
     for task in os.listdir("/proc/%d/task" % pid):
-        with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as file:
-            found += file.read().split()
+        try:
+            with open("/proc/%d/task/%s/children" % (pid, task), encoding="ascii") as file:
+                found += file.read().split()
+        except (FileNotFoundError, ProcessLookupError):
+            pass
     return found
 
 

@@ -112,10 +112,11 @@ static struct error *process_collect(pid_t pid, const struct inject_code *before
 	struct inject_code code;
 	size_t count = 0;
 	bool asked = false;
-	struct error *error = process_threads(pid, &tids, &count);
+	struct error *error = process_code(pid, before, &maps, &code);
 
+	// Last, as they may come and go.
 	if (!error)
-		error = process_code(pid, before, &maps, &code);
+		error = process_threads(pid, &tids, &count);
 	for (size_t i = 0; !error && !asked && i < count; i++) {
 		if (!thread_stop(tids[i]))
 			continue;
@@ -150,10 +151,12 @@ struct error *clone_collect(pid_t pid, const struct inject_code *code,
 
 	for (;;) {
 		struct error *error = NULL;
+		// Nobody has it any more, not even as a zombie; or somebody else, as its parent has ended.
+		if (!child_is_of(child->pid, pid))
+			return NULL;
 		// One that was killed may wait for a processor to end on: not a reason to stop the process.
 		if (child_has_ended(child->pid))
 			error = process_collect(pid, code, child->own);
-		// Nobody has it any more, not even as a zombie; or somebody else, as its parent has ended.
 		if (!child_is_of(child->pid, pid)) {
 			error_destroy(error);
 			return NULL;

@@ -81,7 +81,11 @@ static struct error *seal_map_room(struct clone_sealing *sealing)
 	if (error)
 		return error;
 	if (at < 0 && at > -4096)
-		return seal_refuse(sealing, "it gets no memory: %s", strerror((int)-at));
+		return seal_refuse(sealing,
+				   "it gets no %zu MiB of address space: %s; look at the limit of "
+				   "the process (prlimit --as --pid PID)",
+				   (room_bytes + GUARD_BYTES + STACK_BYTES) >> 20,
+				   strerror((int)-at));
 	sealing->room_at = (addr_t)at;
 	sealing->stack_end = sealing->room_at + room_bytes + GUARD_BYTES + STACK_BYTES;
 	const uint64_t guard[CLONE_THREAD_ARGS_MAX] = {sealing->room_at + room_bytes, GUARD_BYTES,

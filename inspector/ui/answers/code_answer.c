@@ -77,7 +77,8 @@ struct error *code_answer_print(const struct target_answer *answer, FILE *out)
 		error = code_print_text(chars, piece->bytes, piece->is_error ? stderr : out);
 		chars += piece->bytes;
 	}
-	fflush(out);
+	if (!error && fflush(out) == EOF)
+		error = error_create_os(errno, "cannot write the answer");
 	if (answer->is_cut)
 		fputs("leakinspect: there was more output, which is not kept\n", stderr);
 	return error;

@@ -98,10 +98,14 @@ static struct error *repl_run_code(struct repl *repl, const struct target_code *
 }
 
 // One more line; the statement is run when it is whole.
-static struct error *repl_take_line(struct repl *repl, const char *line, bool *ret_more)
+static struct error *repl_take_line(struct repl *repl, const char *line, size_t length,
+				    bool *ret_more)
 {
 	enum target_answer_state state = TARGET_ANSWER_DONE;
-	struct error *error = text_appendf(&repl->lines, "%s%s", *ret_more ? "\n" : "", line);
+	struct error *error = *ret_more ? text_append(&repl->lines, "\n", 1) : NULL;
+
+	if (!error)
+		error = text_append(&repl->lines, line, length);
 	const struct target_code code = {
 		.kind = TARGET_CODE_LINES,
 		.name = "<stdin>",
@@ -132,11 +136,11 @@ static struct error *repl_run_stdin(struct repl *repl)
 			return error_create_os(errno, "cannot read stdin");
 		if (length < 0) {
 			// The end of a block that nothing follows.
-			return more ? repl_take_line(repl, "", &more) : interrupt_check();
+			return more ? repl_take_line(repl, "", 0, &more) : interrupt_check();
 		}
 		if (length && line[length - 1] == '\n')
-			line[length - 1] = '\0';
-		error = repl_take_line(repl, line, &more);
+			length--;
+		error = repl_take_line(repl, line, (size_t)length, &more);
 	}
 	return error ? error : interrupt_check();
 }
@@ -167,7 +171,8 @@ static struct error *repl_run_terminal(struct repl *repl)
 		}
 		if (!line)
 			break;
-		_cleanup_error_ struct error *error = repl_take_line(repl, line, &more);
+		_cleanup_error_ struct error *error =
+			repl_take_line(repl, line, strlen(line), &more);
 		if (!error)
 			continue;
 		repl_complain(error);
