@@ -27,16 +27,20 @@ static struct error *thread_failed(const struct clone_thread *thread, const char
 	return error_create_os(errno, "cannot %s the clone %d", what, thread->pid);
 }
 
+static void thread_ended(struct clone_thread *thread, int status, struct clone_outcome *outcome)
+{
+	thread->is_over = true;
+	outcome->end = WIFEXITED(status) ? CLONE_EXITED : CLONE_KILLED;
+	outcome->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+	outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
 static struct error *thread_over(struct clone_thread *thread, int status)
 {
 	char how[CLONE_OUTCOME_CHARS];
-	const struct clone_outcome outcome = {
-		.end = WIFEXITED(status) ? CLONE_EXITED : CLONE_KILLED,
-		.status = WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-		.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-	};
+	struct clone_outcome outcome = {0};
 
-	thread->is_over = true;
+	thread_ended(thread, status, &outcome);
 	clone_outcome_text(&outcome, how, sizeof(how));
 	return error_create(ERROR_FAILED, "the clone (%d) is lost: %s", thread->pid, how);
 }
@@ -214,10 +218,7 @@ static struct error *thread_judge(struct clone_thread *thread, int status, int *
 
 	*ret_over = true;
 	if (WIFEXITED(status) || WIFSIGNALED(status)) {
-		thread->is_over = true;
-		outcome->end = WIFEXITED(status) ? CLONE_EXITED : CLONE_KILLED;
-		outcome->status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-		outcome->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+		thread_ended(thread, status, outcome);
 		return NULL;
 	}
 	*ret_signal = status >> 16 ? 0 : WSTOPSIG(status);
