@@ -121,7 +121,8 @@ static struct error *tracees_add(struct tracees *tracees, pid_t tid, struct trac
 	return NULL;
 }
 
-// One pass over the list of threads, seizing those not yet seized. *ret_seen counts all of them.
+// One pass over the list of threads, seizing those not yet seized. *ret_seen counts all of them, *ret_new
+// those that nobody knew of before.
 static struct error *tracees_seize_new(struct tracees *tracees, DIR *tasks, bool interrupt,
 				       size_t *ret_seen, size_t *ret_new)
 {
@@ -137,6 +138,7 @@ static struct error *tracees_seize_new(struct tracees *tracees, DIR *tasks, bool
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		++*ret_seen;
+		size_t known_count = tracees->count;
 		struct error *error =
 			tracees_add(tracees, (pid_t)strtol(entry->d_name, NULL, 10), &tracee);
 		if (error)
@@ -146,10 +148,11 @@ static struct error *tracees_seize_new(struct tracees *tracees, DIR *tasks, bool
 		error = tracee_seize(tracees, tracee);
 		if (error)
 			return error;
-		if (tracee->state == TRACEE_GONE)
-			continue;
-		++*ret_new;
-		if (interrupt)
+		bool is_gone = tracee->state == TRACEE_GONE;
+		// One that ended before it was ours may have begun another one that this pass misses.
+		if (!is_gone || tracees->count > known_count)
+			++*ret_new;
+		if (!is_gone && interrupt)
 			tracee_interrupt(tracees, tracee);
 	}
 }
