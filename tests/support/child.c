@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -151,6 +152,31 @@ void child_start_threads(size_t count, void *(*run)(void *number))
 			_exit(1);
 	}
 	pthread_attr_destroy(&attributes);
+}
+
+static void end_this_thread(int signal)
+{
+	syscall(SYS_exit, 0);
+}
+
+static void *sleep_for_ever(void *number)
+{
+	child_sleep_for_ever();
+}
+
+void child_run_mortal_threads(struct child *child, void *argument)
+{
+	signal(SIGUSR1, end_this_thread);
+	child_start_threads(3, sleep_for_ever);
+	child_ready(child);
+	syscall(SYS_exit, 0);
+}
+
+void thread_end(pid_t pid, pid_t tid)
+{
+	syscall(SYS_tgkill, pid, tid, SIGUSR1);
+	while (thread_state_of(tid) != '\0')
+		clock_sleep_ns(poll_ns);
 }
 
 static void ticks_take(struct child *child, size_t count, uint64_t *into)

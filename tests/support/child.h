@@ -60,6 +60,12 @@ void child_stop(struct child *child);
 /** In the child: starts @a count threads with small stacks, each running @a run with its number. */
 void child_start_threads(size_t count, void *(*run)(void *number));
 
+/** For child_start(): three threads that sleep until thread_end() ends them; the main thread ends at once. */
+void child_run_mortal_threads(struct child *child, void *argument);
+
+/** Ends a thread of child_run_mortal_threads() and waits until its id is nobody's. */
+void thread_end(pid_t pid, pid_t tid);
+
 /** Whether each of the first @a count tick slots goes up within some seconds. */
 bool child_ticks_on(struct child *child, size_t count);
 

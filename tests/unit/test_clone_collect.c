@@ -81,6 +81,14 @@ static void find_code(pid_t pid, struct inject_code *ret)
 	mem_source_destroy(live);
 }
 
+static void collects(struct child *child, const struct inject_code *code)
+{
+	const struct inject_child its = clone_of(child);
+
+	succeeds(clone_collect(child->pid, code, &its, LONG_PATIENCE_NS));
+	assert_int_equal(thread_state_of(its.pid), '\0');
+}
+
 static void a_process_is_not_stopped_for_a_clone_that_has_not_ended(void **state)
 {
 	struct child *child = child_start(run_counting_stops, NULL);
@@ -128,17 +136,15 @@ static void run_exec_at_the_word(struct child *child, void *argument)
 static void a_process_collects_although_it_has_become_another_program(void **state)
 {
 	struct child *child = child_start(run_exec_at_the_word, NULL);
-	const struct inject_child its = clone_of(child);
 	struct inject_code code;
 	char name[32] = "";
 
 	find_code(child->pid, &code);
-	kill(its.pid, SIGKILL);
+	kill(clone_of(child).pid, SIGKILL);
 	assert_int_equal(write(child->to_child, "x", 1), 1);
 	while (strcmp(name, "sleep") != 0)
 		process_thread_name(child->pid, child->pid, name, sizeof(name));
-	succeeds(clone_collect(child->pid, &code, &its, LONG_PATIENCE_NS));
-	assert_int_equal(thread_state_of(its.pid), '\0');
+	collects(child, &code);
 	assert_true(process_is_left_alone(child->pid));
 	child_stop(child);
 }
@@ -164,14 +170,12 @@ static void a_process_whose_threads_relieve_each_other_collects(void **state)
 {
 	for (unsigned i = 0; i < RELAYS; i++) {
 		struct child *child = child_start(run_relay, NULL);
-		const struct inject_child its = clone_of(child);
 		struct inject_code code;
 
 		assert_true(thread_reaches_state(child->pid, 'Z'));
 		find_code(child->pid, &code);
-		kill(its.pid, SIGKILL);
-		succeeds(clone_collect(child->pid, &code, &its, LONG_PATIENCE_NS));
-		assert_int_equal(thread_state_of(its.pid), '\0');
+		kill(clone_of(child).pid, SIGKILL);
+		collects(child, &code);
 		child_stop(child);
 	}
 }

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -11,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -427,19 +425,6 @@ static void memory_is_there_at_each_moment_of_the_main_threads_end(void **state)
 	}
 }
 
-static void end_this_thread(int signal)
-{
-	syscall(SYS_exit, 0);
-}
-
-static void run_threads_that_end_when_told(struct child *child, void *argument)
-{
-	signal(SIGUSR1, end_this_thread);
-	child_start_threads(3, idle);
-	child_ready(child);
-	syscall(SYS_exit, 0);
-}
-
 static void run_with_another_area(struct child *child, void *argument)
 {
 	memset(area, 'x', HOLE * page);
@@ -465,16 +450,14 @@ static struct child *child_with_id(pid_t wanted)
 
 static void who_gets_the_id_of_an_ended_thread_is_not_read(void **state)
 {
-	struct child *child = child_start(run_threads_that_end_when_told, NULL);
+	struct child *child = child_start(child_run_mortal_threads, NULL);
 	pid_t thread;
 
 	assert_true(thread_reaches_state(child->pid, 'Z'));
 	// It reads through the first thread there is.
 	struct mem_source *source = open_source(child->pid);
 	assert_null(process_memory_thread(child->pid, &thread));
-	syscall(SYS_tgkill, child->pid, thread, SIGUSR1);
-	while (thread_state_of(thread) != '\0')
-		sched_yield();
+	thread_end(child->pid, thread);
 	struct child *other = child_with_id(thread);
 	if (other) {
 		reads(source, 100, 8);

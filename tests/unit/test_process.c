@@ -3,7 +3,6 @@
 
 #include <linux/capability.h>
 #include <pthread.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -235,21 +234,14 @@ static void a_process_that_lost_its_main_thread_is_no_zombie(void **state)
 	child_stop(child);
 }
 
-static pid_t thread_ends(pid_t pid, pid_t thread)
-{
-	syscall(SYS_tgkill, pid, thread, SIGUSR1);
-	while (thread_state_of(thread) != '\0')
-		sched_yield();
-	return thread;
-}
-
 // The first thread given is made to end before it is used.
 static struct error *use_the_second(pid_t thread, void *context)
 {
 	pid_t *ended = context;
 
 	if (!ended[1]) {
-		ended[1] = thread_ends(ended[0], thread);
+		thread_end(ended[0], thread);
+		ended[1] = thread;
 		return error_create(ERROR_GONE, "thread %d has ended", thread);
 	}
 	assert_int_not_equal(thread, ended[1]);
@@ -258,22 +250,9 @@ static struct error *use_the_second(pid_t thread, void *context)
 	return NULL;
 }
 
-static void end_this_thread(int signal)
-{
-	syscall(SYS_exit, 0);
-}
-
-static void run_threads_that_end_when_told(struct child *child, void *argument)
-{
-	signal(SIGUSR1, end_this_thread);
-	child_start_threads(3, idle);
-	child_ready(child);
-	syscall(SYS_exit, 0);
-}
-
 static void another_thread_is_asked_for_then(void **state)
 {
-	struct child *child = child_start(run_threads_that_end_when_told, NULL);
+	struct child *child = child_start(child_run_mortal_threads, NULL);
 	pid_t ended[2] = {child->pid, 0};
 
 	assert_true(thread_reaches_state(child->pid, 'Z'));

@@ -126,22 +126,24 @@ static struct error *process_collect(pid_t pid, const struct inject_code *before
 	return error;
 }
 
-// Where nobody may see it, as good as ended: then its parent is to tell.
-static bool child_has_ended(pid_t child)
-{
-	struct process_status status;
-	_cleanup_error_ struct error *unseen = process_status_read(child, &status);
+enum child_state {
+	/** Killed, it may wait for a processor to end on: not a reason to stop the process. */
+	CHILD_IS_THERE,
+	CHILD_HAS_ENDED,
+	/** Nobody has it any more, not even as a zombie; or somebody else, as its parent has ended. Who has become
+	 *  another program has it still. */
+	CHILD_IS_NOT_ITS,
+};
 
-	return unseen || process_state_is_dead(status.state);
-}
-
-// Who has become another program has it still.
-static bool child_is_of(pid_t child, pid_t pid)
+static enum child_state child_look(pid_t child, pid_t pid)
 {
 	struct process_status status;
 	_cleanup_error_ struct error *unseen = process_stat_read(child, &status);
 
-	return unseen ? kill(child, 0) == 0 || errno != ESRCH : status.parent_pid == pid;
+	if (unseen ? kill(child, 0) < 0 && errno == ESRCH : status.parent_pid != pid)
+		return CHILD_IS_NOT_ITS;
+	// Where nobody may see it, as good as ended: then its parent is to tell.
+	return unseen || process_state_is_dead(status.state) ? CHILD_HAS_ENDED : CHILD_IS_THERE;
 }
 
 struct error *clone_collect(pid_t pid, const struct inject_code *code,
@@ -151,13 +153,12 @@ struct error *clone_collect(pid_t pid, const struct inject_code *code,
 
 	for (;;) {
 		struct error *error = NULL;
-		// Nobody has it any more, not even as a zombie; or somebody else, as its parent has ended.
-		if (!child_is_of(child->pid, pid))
-			return NULL;
-		// One that was killed may wait for a processor to end on: not a reason to stop the process.
-		if (child_has_ended(child->pid))
+		enum child_state state = child_look(child->pid, pid);
+		if (state == CHILD_HAS_ENDED) {
 			error = process_collect(pid, code, child->own);
-		if (!child_is_of(child->pid, pid)) {
+			state = child_look(child->pid, pid);
+		}
+		if (state == CHILD_IS_NOT_ITS) {
 			error_destroy(error);
 			return NULL;
 		}

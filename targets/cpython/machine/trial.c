@@ -149,23 +149,13 @@ static struct error *trial_create_cpu(struct trial *trial, uint64_t object_count
 	return error;
 }
 
-static struct error *trial_call(struct trial *trial, struct module *python, const char *name,
-				const uint64_t *args, size_t arg_count, uint64_t *ret)
+static struct error *trial_call_at(struct trial *trial, addr_t at, const uint64_t *args,
+				   size_t arg_count, uint64_t *ret)
 {
-	bool present = false;
-	addr_t at = 0;
 	char text[120];
-	struct error *error = module_symbol(python, name, &present, &at);
-
-	if (error)
-		return error;
-	if (!present) {
-		trial_give_up(trial, "there is no %s()", name);
-		return NULL;
-	}
 	enum cpu_outcome outcome = cpu_call(trial->cpu, at, args, arg_count, ret);
 	trial->result->steps += cpu_steps(trial->cpu);
-	error = interrupt_check();
+	struct error *error = interrupt_check();
 	if (error || outcome == CPU_RETURNED)
 		return error;
 	if (outcome == CPU_SYSTEM_CALL && trial->system.waits)
@@ -176,6 +166,22 @@ static struct error *trial_call(struct trial *trial, struct module *python, cons
 	else
 		trial_give_up(trial, "%s", cpu_describe(trial->cpu, outcome, text, sizeof(text)));
 	return NULL;
+}
+
+static struct error *trial_call(struct trial *trial, struct module *python, const char *name,
+				uint64_t *ret)
+{
+	bool present = false;
+	addr_t at = 0;
+	struct error *error = module_symbol(python, name, &present, &at);
+
+	if (error)
+		return error;
+	if (!present) {
+		trial_give_up(trial, "there is no %s()", name);
+		return NULL;
+	}
+	return trial_call_at(trial, at, NULL, 0, ret);
 }
 
 // gc.collect() collects also when the collector is disabled; PyGC_Collect() does not from 3.8 on.
@@ -244,11 +250,12 @@ static struct error *trial_become_current(struct trial *trial, struct module *py
 	for (size_t i = 0; !error && !present && i < ARRAY_COUNT(asks); i++) {
 		error = module_symbol(python, asks[i], &present, &at);
 		if (!error && present)
-			error = trial_call(trial, python, asks[i], NULL, 0, &current);
+			error = trial_call_at(trial, at, NULL, 0, &current);
 	}
 	if (error || current || trial_has_given_up(trial))
 		return error;
-	return trial_call(trial, python, "PyThreadState_Swap", &trial->holder_at, 1, &ignored);
+	error = module_symbol(python, "PyThreadState_Swap", &present, &at);
+	return error || !present ? error : trial_call_at(trial, at, &trial->holder_at, 1, &ignored);
 }
 
 static struct error *trial_run(struct trial *trial, uint64_t object_count)
@@ -264,14 +271,13 @@ static struct error *trial_run(struct trial *trial, uint64_t object_count)
 		return error;
 	error = trial_create_cpu(trial, object_count);
 	if (!error)
-		error = trial->holder_at
-				? trial_become_current(trial, python)
-				: trial_call(trial, python, "PyGILState_Ensure", NULL, 0, &ignored);
+		error = trial->holder_at ? trial_become_current(trial, python)
+					 : trial_call(trial, python, "PyGILState_Ensure", &ignored);
 	if (error || trial_has_given_up(trial))
 		return error;
 	trial_enable(trial);
 	uint64_t before = trial_garbage(trial, &items_at);
-	error = trial_call(trial, python, "PyGC_Collect", NULL, 0, &returned);
+	error = trial_call(trial, python, "PyGC_Collect", &returned);
 	if (!error && !trial_has_given_up(trial))
 		error = trial_read_garbage(trial, before);
 	trial->result->returned = (int64_t)returned;
